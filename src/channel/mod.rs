@@ -1,0 +1,116 @@
+//! Owns how a message leaves: template to message, message to peer by e-mail, webhook or file; knows nothing of the ledger.
+
+mod body;
+mod email;
+mod folder;
+mod letter;
+mod mail;
+mod network;
+mod relay;
+mod reply;
+mod smtp;
+mod templates;
+mod unsubscribe;
+mod webhook;
+
+pub use body::webhook_body;
+pub use email::{Email, EmailOptions};
+pub use letter::{Letter, Rendered};
+pub use relay::{Relay, Tls};
+pub use templates::{Scope, Shop, TemplateError, Templates, sample};
+pub use unsubscribe::UnsubscribeLinks;
+pub use webhook::{Webhook, WebhookOptions};
+
+use std::path::Path;
+
+use crate::domain::job::Outcome;
+
+/// Where messages leave; cheap to clone.
+#[derive(Clone)]
+pub enum Channel {
+    /// E-mail, over relays or into a folder.
+    Email(Email),
+    /// One signed HTTP endpoint.
+    Webhook(Webhook),
+}
+
+impl Channel {
+    /// A channel that sends e-mail.
+    ///
+    /// # Errors
+    /// When the sender or a relay cannot be used as written.
+    pub fn email(options: EmailOptions) -> Result<Self, ChannelError> {
+        Email::new(options).map(Channel::Email)
+    }
+
+    /// A channel that posts to an endpoint.
+    ///
+    /// # Errors
+    /// When the URL or the secret cannot be used as written.
+    pub fn webhook(options: WebhookOptions) -> Result<Self, ChannelError> {
+        Webhook::new(options).map(Channel::Webhook)
+    }
+
+    /// Hands the letter over and tells how that ended. Dropped half-way, it leaves no broken connection behind.
+    pub async fn deliver(&self, letter: &Letter) -> Outcome {
+        match self {
+            Channel::Email(email) => email.deliver(letter).await,
+            Channel::Webhook(webhook) => webhook.deliver(letter).await,
+        }
+    }
+
+    /// Writes what would be handed over into `folder`: an .eml file, or the webhook's body. Nothing leaves.
+    pub async fn shadow(&self, letter: &Letter, folder: &Path) -> Outcome {
+        match self {
+            Channel::Email(email) => email.shadow(letter, folder).await,
+            Channel::Webhook(_) => {
+                let body = format!("{:#}\n", webhook_body(letter));
+                folder::keep(folder, format!("{}.json", letter.job), body.into_bytes()).await
+            }
+        }
+    }
+
+    /// True when the peer recognises what it had before: a webhook by its id; e-mail arrives twice.
+    pub fn is_resendable(&self) -> bool {
+        matches!(self, Channel::Webhook(_))
+    }
+
+    /// True when nothing leaves this machine: loopback, or a folder.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Channel::Email(email) => email.is_local(),
+            Channel::Webhook(webhook) => webhook.is_local(),
+        }
+    }
+}
+
+/// Why a channel cannot be set up. No message repeats a URL, which may carry a password.
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelError {
+    /// The sender is not a mailbox.
+    #[error("`from` is not a mailbox: write it as \"Shop <hello@shop.example>\"")]
+    From(#[source] lettre::address::AddressError),
+    /// No relay to send through.
+    #[error("the e-mail channel has no relay: add one under [[channel.email.relay]]")]
+    NoRelay,
+    /// A relay's URL cannot be read.
+    #[error("the relay's url {0}: write smtp://, smtps:// or smtp+starttls:// with a host, or file:DIR")]
+    RelayUrl(&'static str),
+    /// TLS towards a relay cannot be set up.
+    #[error("TLS towards relay {relay} cannot be set up")]
+    RelayTls {
+        /// The relay, without its password.
+        relay: String,
+        /// Why.
+        source: lettre::transport::smtp::Error,
+    },
+    /// The endpoint's URL cannot be read.
+    #[error("the webhook's url is not an http or https url with a host")]
+    WebhookUrl,
+    /// The secret cannot be used.
+    #[error("the webhook's secret {0}: write whsec_ and base64, or any text")]
+    Secret(&'static str),
+    /// The HTTP client cannot be set up.
+    #[error("the http client cannot be set up")]
+    Http(#[source] reqwest::Error),
+}

@@ -1,0 +1,137 @@
+//! The command line: what each kind of user can ask, in their words; a face of desk, daemon and lab.
+
+pub mod brand;
+pub mod demo;
+pub mod moment;
+pub mod open;
+pub mod ops;
+pub mod output;
+pub mod parts;
+pub mod support;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use self::open::{Invalid, Open};
+use self::output::Output;
+
+/// An ordinary failure.
+pub const FAILED: u8 = 1;
+/// The command was used wrongly.
+pub const USAGE: u8 = 2;
+/// Settings, rules or templates are invalid.
+pub const INVALID_CONFIG: u8 = 78;
+
+/// Writes to people just before they run out.
+///
+/// A background worker that learns from past orders when each member will need something again, and sends a reminder
+/// or a care message at that moment, by e-mail or by signed webhook. It says why it writes, and stays silent when it is
+/// unsure or not needed.
+#[derive(Debug, Parser)]
+#[command(name = "replenish", version, max_term_width = 110, after_help = AFTER)]
+struct Cli {
+    /// The settings file; rules and templates lie where it says
+    #[arg(long, global = true, value_name = "FILE", default_value = "config/replenish.toml")]
+    config: PathBuf,
+    /// Print JSON: one object, or one a line for lists
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER: &str = "New here? `replenish demo` shows the whole road on a made-up shop, in a fresh folder, with no service needed.
+Every setting can be overridden by an environment variable: REPLENISH__STORE__URL for `url` under [store].
+Exit codes: 0 done, 1 failed, 2 used wrongly, 78 invalid settings, rules or templates.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// See the whole road on a made-up shop: imported, learnt, planned, delivered as .eml files
+    Demo(demo::Demo),
+    /// Take in orders, members or products from files
+    Import(ops::import::Import),
+    /// Learn from the whole history when members need things again
+    Learn(ops::learn::Learn),
+    /// Run the daemon, or a single pass with --once
+    Run(ops::run::Run),
+    /// Check settings, rules and templates: every problem at once
+    Check(ops::check::Check),
+    /// Show when a member will need what, and how sure that is
+    Forecast(brand::ForecastArgs),
+    /// Show what would be scheduled, without writing anything
+    Plan(brand::PlanArgs),
+    /// Explain why a member will (not) get what, and did (not)
+    Explain(support::ExplainArgs),
+    /// Look into the ledger: list, show, replay or cancel jobs
+    Jobs(support::JobsArgs),
+    /// Stop messages to a member or an address, at once
+    Suppress(support::SuppressArgs),
+    /// Print completions for a shell
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Parses the command line, runs it, and says how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_tracing(matches!(cli.command, Command::Run(_)));
+    // Every TLS connection, of whatever crate, uses this provider; a second installation is refused and harmless.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let out = Output::new(cli.json);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return out.failed(&anyhow::Error::new(error).context("no threads can be started")),
+    };
+    match runtime.block_on(run(cli.command, cli.config, &out)) {
+        Ok(code) => code,
+        Err(error) => match error.downcast_ref::<Invalid>() {
+            Some(invalid) => {
+                // Whoever closed standard error does not want to know.
+                let _ = out.problems(&invalid.0);
+                ExitCode::from(INVALID_CONFIG)
+            }
+            None => out.failed(&error),
+        },
+    }
+}
+
+async fn run(command: Command, config: PathBuf, out: &Output) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Demo(demo) => demo.run(out).await,
+        Command::Import(import) => import.run(&config, out).await,
+        Command::Learn(learn) => learn.run(&config, out).await,
+        Command::Run(run) => run.run(&config, out).await,
+        Command::Check(check) => check.run(&config, out),
+        Command::Forecast(forecast) => forecast.run(&Open::of(&config, None, None).await?, out).await,
+        Command::Plan(plan) => {
+            let open = Open::of(&config, None, plan.rules()).await?;
+            plan.run(&open, out).await
+        }
+        Command::Explain(explain) => explain.run(&Open::of(&config, None, None).await?, out).await,
+        Command::Jobs(jobs) => jobs.run(&Open::of(&config, None, None).await?, out).await,
+        Command::Suppress(suppress) => suppress.run(&Open::of(&config, None, None).await?, out).await,
+        Command::Completions { shell } => {
+            use clap::CommandFactory;
+            clap_complete::generate(shell, &mut Cli::command(), "replenish", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Logs go to standard error: JSON when that is not a terminal. `RUST_LOG` filters them.
+fn start_tracing(daemon: bool) {
+    let usual = if daemon { "replenish=info,warn" } else { "replenish=warn,error" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        builder.with_target(false).init();
+    } else {
+        builder.json().flatten_event(true).init();
+    }
+}

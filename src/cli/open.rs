@@ -1,0 +1,206 @@
+//! Owns the way from a settings file to opened parts: store, knowledge, templates, channels; asks and does nothing with them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use crate::channel::{self, Channel, EmailOptions, Relay, Templates, UnsubscribeLinks, WebhookOptions};
+use crate::config::{self, Deliver, Loaded, RelayUrl, Settings, StoreUrl};
+use crate::daemon::real_time;
+use crate::domain::ids::{ChannelName, Timestamp};
+use crate::domain::problem::Problem;
+use crate::domain::reason::Language;
+use crate::domain::rules::Rules;
+use crate::domain::shop::Knowledge;
+use crate::store::Store;
+
+/// Settings, rules or templates that are not valid: all problems at once.
+#[derive(Debug)]
+pub struct Invalid(pub Vec<Problem>);
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} problems in settings, rules or templates", self.0.len())
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// A store opened for a person's question.
+pub struct Open {
+    /// What ops tuned.
+    pub settings: Settings,
+    /// History and ledger.
+    pub store: Store,
+    /// Rules and priors.
+    pub knowledge: Knowledge,
+    /// The instant of the question.
+    pub now: Timestamp,
+    /// The right part of Message-IDs.
+    pub mail_domain: Option<String>,
+    /// The language that people read.
+    pub language: Language,
+}
+
+impl Open {
+    /// Reads the settings, opens the store, loads the priors.
+    ///
+    /// # Errors
+    /// [`Invalid`] for bad settings or rules; otherwise what keeps the store from opening.
+    pub async fn of(config: &Path, now: Option<Timestamp>, rules: Option<&Path>) -> anyhow::Result<Self> {
+        let Loaded { settings, rules } = load(config, rules)?;
+        let store = open_store(&settings).await?;
+        let knowledge = know(&settings, rules, &store).await?;
+        let mail_domain = settings.channels.values().find_map(|channel| match channel {
+            config::Channel::Email(email) => Some(email.from.email.domain().to_owned()),
+            config::Channel::Webhook(_) => None,
+        });
+        let language = spoken();
+        Ok(Self { settings, store, knowledge, now: now.unwrap_or_else(real_time), mail_domain, language })
+    }
+}
+
+/// Settings and rules, or all problems.
+///
+/// # Errors
+/// [`Invalid`].
+pub fn load(config: &Path, rules: Option<&Path>) -> anyhow::Result<Loaded> {
+    let env: BTreeMap<String, String> = std::env::vars().collect();
+    config::load(config, rules, &env).map_err(|problems| Invalid(problems).into())
+}
+
+/// The templates of the settings' folder.
+///
+/// # Errors
+/// [`Invalid`].
+pub fn load_templates(settings: &Settings) -> anyhow::Result<Templates> {
+    Templates::load(&settings.folders.templates).map_err(|problems| Invalid(problems).into())
+}
+
+/// The store of the settings, migrated.
+///
+/// # Errors
+/// When it cannot be opened.
+pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
+    let url = match &settings.store {
+        StoreUrl::Sqlite(path) => {
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder)
+                    .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+            }
+            format!("sqlite:{}", path.display())
+        }
+        StoreUrl::Postgres(url) => url.expose().to_owned(),
+    };
+    Ok(Store::open(&url).await?)
+}
+
+/// What the process knows of the shop: the rules, and the priors learnt last.
+///
+/// # Errors
+/// When the store fails.
+pub async fn know(settings: &Settings, rules: Rules, store: &Store) -> anyhow::Result<Knowledge> {
+    Ok(Knowledge {
+        rules: Arc::new(rules),
+        priors: Arc::new(store.priors().await?.unwrap_or_default()),
+        zone: settings.timezone,
+        locale: settings.locale.clone(),
+        orders_at: store.feed_at().await?,
+        shadow: settings.deliver == Deliver::Shadow,
+    })
+}
+
+/// The channels of the settings, ready to send.
+///
+/// # Errors
+/// When a sender, relay, URL or secret cannot be used.
+pub fn open_channels(settings: &Settings) -> anyhow::Result<HashMap<ChannelName, Channel>> {
+    let mut channels = HashMap::new();
+    for (name, channel) in &settings.channels {
+        let opened = open_channel(channel, settings.queue.concurrency);
+        channels.insert(name.clone(), opened.with_context(|| format!("[channel.{name}] cannot be used"))?);
+    }
+    Ok(channels)
+}
+
+fn open_channel(channel: &config::Channel, concurrency: usize) -> anyhow::Result<Channel> {
+    Ok(match channel {
+        config::Channel::Email(email) => {
+            let relay = |url: &RelayUrl| match url {
+                RelayUrl::Smtp(url) => Relay::parse(url.expose()),
+                RelayUrl::Folder(path) => Ok(Relay::Folder(path.clone())),
+            };
+            Channel::email(EmailOptions {
+                from: email.from.to_string(),
+                relays: email.relays.iter().map(relay).collect::<Result<_, _>>()?,
+                timeout: email.timeout.to_std()?,
+                connections: concurrency,
+            })?
+        }
+        config::Channel::Webhook(webhook) => Channel::webhook(WebhookOptions {
+            url: webhook.url.to_string(),
+            secret: webhook.secret.expose().to_owned(),
+            allow_private_network: webhook.allow_private_network,
+            timeout: webhook.timeout.to_std()?,
+            concurrency,
+        })?,
+    })
+}
+
+/// What templates may say of the shop.
+pub fn shop_card(settings: &Settings) -> channel::Shop {
+    let shop = settings.shop.clone();
+    channel::Shop { name: shop.name, url: shop.url, address: shop.address }
+}
+
+/// Links that stop messages, signed with the settings' key, or with one that is made once and kept.
+///
+/// # Errors
+/// When the key cannot be kept.
+pub fn unsubscribe_links(settings: &Settings) -> anyhow::Result<UnsubscribeLinks> {
+    let key = match &settings.http.unsubscribe_key {
+        Some(key) => key.expose().as_bytes().to_vec(),
+        None => kept_key(&settings.folders.data.join("unsubscribe.key"))?,
+    };
+    Ok(UnsubscribeLinks::new(&settings.http.public_url, &key))
+}
+
+fn kept_key(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if let Ok(key) = std::fs::read(path) {
+        return Ok(key);
+    }
+    let problem = || format!("no key for unsubscribe links can be kept in {}", path.display());
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(problem)?;
+    }
+    let mut bytes = [0; 32];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut f| f.read_exact(&mut bytes))
+        .context("no randomness")?;
+    let key: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(mut file) => {
+            file.write_all(key.as_bytes()).and_then(|()| file.sync_all()).with_context(problem)?
+        }
+        // Another process was first: its key counts.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            return std::fs::read(path).with_context(problem);
+        }
+        Err(error) => return Err(error).with_context(problem),
+    }
+    Ok(key.into_bytes())
+}
+
+/// The language of the person at the terminal, by the usual variables.
+pub fn spoken() -> Language {
+    let set = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
+    Language::of(&["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set).unwrap_or_default())
+}

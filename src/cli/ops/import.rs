@@ -1,0 +1,167 @@
+//! `replenish import`: files and standard input into the store, with progress and a report.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use chrono::TimeDelta;
+
+use crate::cli::FAILED;
+use crate::cli::open::{load, open_store};
+use crate::cli::output::Output;
+use crate::config::{Intake, Settings};
+use crate::daemon::real_time;
+use crate::desk::import::{Import as FileImport, ImportReport, Kind};
+use crate::intake::{Format, Reading, Source};
+use crate::store::Store;
+
+/// Take in orders, members or products from .csv or .jsonl files, also with .gz; `-` is standard input.
+///
+/// The same file again changes nothing; a corrected file replaces what differs. Bad rows go to a rejects file in the
+/// data directory; with more than [intake] max_rejects of them, nothing of the file is kept.
+#[derive(Debug, clap::Args)]
+pub struct Import {
+    /// What the files hold
+    #[arg(value_enum)]
+    kind: ImportKind,
+    /// The files, or - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How standard input is laid out
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<InputFormat>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum ImportKind {
+    Orders,
+    Members,
+    Products,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum InputFormat {
+    Csv,
+    Jsonl,
+}
+
+impl Import {
+    /// Imports each file, one report a file; exit 1 when one was refused.
+    ///
+    /// # Errors
+    /// When a file cannot be read at all, or the store fails.
+    pub async fn run(self, config: &Path, out: &Output) -> anyhow::Result<ExitCode> {
+        let loaded = load(config, None)?;
+        let store = open_store(&loaded.settings).await?;
+        let mut refused = false;
+        for file in &self.files {
+            let report = self.import(file, &loaded.settings, &store, out).await?;
+            refused |= report.refused;
+            tell(&report, &loaded.settings.intake, *out)?;
+        }
+        Ok(if refused { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+    }
+
+    async fn import(
+        &self,
+        file: &Path,
+        settings: &Settings,
+        store: &Store,
+        out: &Output,
+    ) -> anyhow::Result<ImportReport> {
+        let (source, _spool) = self.source(file, &settings.folders.data)?;
+        let size = std::fs::metadata(&source.path).map(|m| m.len()).unwrap_or(0);
+        let bar = Arc::new(out.progress("reading", Some(size * 2)));
+        let moving = bar.clone();
+        let kind = self.kind();
+        let import = FileImport {
+            source,
+            reading: reading(settings, kind),
+            rejects_folder: settings.folders.data.join("rejects"),
+            max_rejects: settings.intake.max_rejects,
+            at: real_time(),
+            progress: Arc::new(move |pass, bytes| moving.set_position(size * u64::from(pass - 1) + bytes)),
+        };
+        let report = import.run(store, kind).await;
+        bar.finish_and_clear();
+        Ok(report?)
+    }
+
+    fn kind(&self) -> Kind {
+        match self.kind {
+            ImportKind::Orders => Kind::Orders,
+            ImportKind::Members => Kind::Members,
+            ImportKind::Products => Kind::Products,
+        }
+    }
+
+    /// A file as it stands, or standard input spooled to one: it is read twice.
+    fn source(&self, file: &Path, data: &Path) -> anyhow::Result<(Source, Option<tempfile::TempDir>)> {
+        let format = self.format.map(|format| match format {
+            InputFormat::Csv => Format::Csv,
+            InputFormat::Jsonl => Format::Jsonl,
+        });
+        if file != Path::new("-") {
+            return Ok((Source::of(file)?, None));
+        }
+        let format = format.context("standard input needs --format csv or --format jsonl")?;
+        std::fs::create_dir_all(data)
+            .with_context(|| format!("the folder {} cannot be made", data.display()))?;
+        let spool = tempfile::Builder::new().prefix("stdin").tempdir_in(data)?;
+        let path = spool.path().join("standard-input");
+        let mut input = std::io::stdin().lock();
+        let mut head = [0; 2];
+        let got = input.read(&mut head)?;
+        let mut copy = std::fs::File::create(&path)?;
+        copy.write_all(&head[..got])?;
+        std::io::copy(&mut input, &mut copy).context("standard input cannot be spooled")?;
+        Ok((Source { path, format, gzip: head == [0x1f, 0x8b] }, Some(spool)))
+    }
+}
+
+/// How files of this kind are read under these settings.
+pub fn reading(settings: &Settings, kind: Kind) -> Reading {
+    let intake = &settings.intake;
+    let columns = match kind {
+        Kind::Orders => &intake.orders,
+        Kind::Members => &intake.members,
+        Kind::Products => &intake.products,
+    };
+    Reading {
+        zone: settings.timezone,
+        latest: real_time() + TimeDelta::days(1),
+        columns: columns.clone(),
+        not_a_purchase: intake.not_a_purchase.iter().map(|word| word.to_lowercase()).collect(),
+    }
+}
+
+fn tell(report: &ImportReport, intake: &Intake, out: Output) -> anyhow::Result<()> {
+    if out.is_json() {
+        return out.json(report);
+    }
+    out.say(format_args!(
+        "{}: {} rows read, {} stored, {} replaced, {} already known, {} rejected ({:.1} s)",
+        report.file,
+        report.read,
+        report.stored,
+        report.replaced,
+        report.duplicate,
+        report.rejected,
+        report.seconds
+    ))?;
+    if !report.unknown_columns.is_empty() {
+        out.note(format_args!("columns that were not read: {}", report.unknown_columns.join(", ")))?;
+    }
+    if let Some(rejects) = &report.rejects_file {
+        out.note(format_args!("rejected rows, each with its reason: {}", rejects.display()))?;
+    }
+    if report.refused {
+        out.note(format_args!(
+            "more than {:.0} % of the rows are bad, so nothing of the file was kept: mend it, or raise [intake] max_rejects",
+            intake.max_rejects * 100.0
+        ))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! What ops ask: records in, learning, the daemon, the check.
+
+pub mod check;
+mod face;
+pub mod import;
+pub mod learn;
+pub mod run;

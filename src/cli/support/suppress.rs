@@ -1,0 +1,183 @@
+//! Owns the face of `suppress`; the desk does it.
+
+use std::process::ExitCode;
+
+use crate::cli::moment::Moment;
+use crate::cli::open::Open;
+use crate::cli::output::{Output, local};
+use crate::desk::suppress::{self, SuppressionLine};
+use crate::domain::member::{Purpose, Suppression};
+use crate::store::Whom;
+
+/// Opt-outs: record one, lift one, list them
+///
+/// An opt-out holds from the moment it is recorded, also for what is already scheduled, and no import ever lifts it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SuppressArgs {
+    #[command(subcommand)]
+    what: SuppressCommand,
+}
+
+#[derive(Debug, Clone, clap::Subcommand)]
+enum SuppressCommand {
+    /// Record an opt-out
+    #[command(after_help = "Examples:
+  replenish suppress add --member 00038317 --because 'asked by phone'
+  replenish suppress add --address amy@shop.example --purpose reminder --until 90d --because 'ticket 812'")]
+    Add {
+        #[command(flatten)]
+        whom: WhomArgs,
+        #[command(flatten)]
+        what: WhatArgs,
+        /// It ends then: after a span, as 90d, or at the end of a day, as 2026-06-30; without it, it holds for ever
+        #[arg(long, value_name = "TIME")]
+        until: Option<Moment>,
+        /// Who asked, and how: it is shown beside the opt-out
+        #[arg(long, value_name = "TEXT", default_value = "recorded on the command line")]
+        because: String,
+    },
+    /// Lift opt-outs, all of them unless --purpose or --item says which; only on the member's own word
+    #[command(after_help = "Example:\n  replenish suppress remove --member 00038317 --purpose reminder")]
+    Remove {
+        #[command(flatten)]
+        whom: WhomArgs,
+        #[command(flatten)]
+        what: WhatArgs,
+    },
+    /// Opt-outs on record
+    List {
+        /// Only this member's, by the shop's id
+        #[arg(long, value_name = "ID", conflicts_with = "address")]
+        member: Option<String>,
+        /// Only this address's
+        #[arg(long, value_name = "EMAIL")]
+        address: Option<String>,
+    },
+}
+
+#[derive(Debug, Clone, clap::Args)]
+#[group(required = true, multiple = false)]
+struct WhomArgs {
+    /// The member, by the shop's id, as 00038317
+    #[arg(long, value_name = "ID")]
+    member: Option<String>,
+    /// The e-mail address, also one that is not known yet
+    #[arg(long, value_name = "EMAIL")]
+    address: Option<String>,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+struct WhatArgs {
+    /// What it stops, or stopped
+    #[arg(long, value_enum, default_value_t = PurposeArg::All)]
+    purpose: PurposeArg,
+    /// Only messages about this item: a product's id, or a group's or category's text; without it, everything
+    #[arg(long, value_name = "ITEM")]
+    item: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum PurposeArg {
+    /// Messages that help to reorder
+    Reminder,
+    /// Messages that help or thank
+    Care,
+    /// Every message
+    All,
+}
+
+impl SuppressArgs {
+    /// Records, lifts or lists.
+    ///
+    /// # Errors
+    /// When no member has the id, or the ledger fails.
+    pub async fn run(self, desk: &Open, out: &Output) -> anyhow::Result<ExitCode> {
+        match self.what {
+            SuppressCommand::Add { whom, what, until, because } => {
+                let until = until.map(|moment| moment.ahead(desk.now, desk.knowledge.zone));
+                let what = what.suppression(until);
+                add(desk, *out, whom.whom()?, what, &because).await?;
+            }
+            SuppressCommand::Remove { whom, what } => {
+                remove(desk, *out, whom.whom()?, what.suppression(None)).await?;
+            }
+            SuppressCommand::List { member, address } => {
+                let whom = WhomArgs { member, address }.whom().ok();
+                list(desk, *out, whom).await?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn add(desk: &Open, out: Output, whom: Whom, what: Suppression, because: &str) -> anyhow::Result<()> {
+    let done = suppress::add(&desk.store, &desk.knowledge, desk.now, whom, what, because).await?;
+    if out.is_json() {
+        return out.json(&done);
+    }
+    if done.members == 0 {
+        out.say("Recorded. No such member is known yet: look at the spelling; the opt-out waits.")?;
+    } else {
+        out.say("Recorded.")?;
+    }
+    out.say(format_args!("{} scheduled messages skipped, {} to come held back.", done.cancelled, done.held))
+}
+
+async fn remove(desk: &Open, out: Output, whom: Whom, what: Suppression) -> anyhow::Result<()> {
+    let done = suppress::remove(&desk.store, whom, what).await?;
+    match (out.is_json(), done.removed) {
+        (true, _) => out.json(&done),
+        (false, 0) => out.say("There was no such opt-out; `suppress list` shows those there are."),
+        (false, _) => out
+            .say("Lifted. What it skipped stays skipped: `jobs replay --reason suppressed` sends it again."),
+    }
+}
+
+async fn list(desk: &Open, out: Output, whom: Option<Whom>) -> anyhow::Result<()> {
+    let lines = suppress::list(&desk.store, desk.now, whom).await?;
+    if out.is_json() {
+        return out.json_lines(&lines);
+    }
+    if lines.is_empty() {
+        return out.note("no opt-out is on record");
+    }
+    let header = ["recorded", "member or address", "stops", "item", "until", "because"];
+    out.table(&header, &[], lines.iter().map(|line| row(line, desk)).collect())
+}
+
+fn row(line: &SuppressionLine, desk: &Open) -> Vec<String> {
+    let zone = desk.knowledge.zone;
+    let whom = line.member.as_ref().map(ToString::to_string).or_else(|| line.address.clone());
+    let until = line.what.until.map_or_else(|| "for ever".to_owned(), |until| local(until, zone));
+    vec![
+        local(line.at, zone),
+        whom.unwrap_or_default(),
+        line.what.purpose.to_owned(),
+        line.what.item.clone().unwrap_or_else(|| "every item".to_owned()),
+        if line.holds { until } else { format!("{until} (over)") },
+        line.because.clone(),
+    ]
+}
+
+impl WhomArgs {
+    fn whom(self) -> anyhow::Result<Whom> {
+        match (self.member, self.address) {
+            (Some(member), _) => Ok(Whom::Member(member.into())),
+            (None, Some(address)) => Ok(Whom::Address(address)),
+            (None, None) => {
+                anyhow::bail!("neither a member nor an address is named: give --member or --address")
+            }
+        }
+    }
+}
+
+impl WhatArgs {
+    fn suppression(self, until: Option<crate::domain::ids::Timestamp>) -> Suppression {
+        let purpose = match self.purpose {
+            PurposeArg::Reminder => Some(Purpose::Reminder),
+            PurposeArg::Care => Some(Purpose::Care),
+            PurposeArg::All => None,
+        };
+        Suppression { purpose, item: self.item, until }
+    }
+}

@@ -1,0 +1,89 @@
+//! TOML as typed, into [`Settings`] and [`Rules`], or *all* problems with file, line and column. Decides nothing and
+//! opens nothing but the files of the settings, the rules and the secrets.
+//!
+//! `parse` makes a `tree` of a file, `overrides` lays the environment over it, and the `reader` asks it for keys:
+//! `settings` (with `channels`, `peers`, `intake`, `secret`) and `rules` say which, `values` how each is written.
+
+mod channels;
+mod intake;
+mod overrides;
+mod parse;
+mod peers;
+mod reader;
+mod rule;
+mod rules;
+mod secret;
+mod settings;
+mod tree;
+mod values;
+
+use std::path::{Path, PathBuf};
+
+pub use channels::{Channel, EMAIL, Email, Webhook};
+pub use intake::{Columns, Intake};
+pub use peers::{QueueUrl, RelayUrl, StoreUrl};
+pub use secret::{Environment, Secret};
+pub use settings::{Deliver, Folders, Http, Queue, Settings, Shop};
+
+use crate::domain::problem::Problem;
+use crate::domain::rules::Rules;
+use reader::Section;
+use secret::Surroundings;
+use tree::{Place, Problems};
+
+/// Everything that files say.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What ops tune.
+    pub settings: Settings,
+    /// What brands tune.
+    pub rules: Rules,
+}
+
+/// Settings from `file` under the overrides of `env`, and rules from the folder that they name, or from
+/// `rules_override`: a folder or one file.
+///
+/// # Errors
+/// All problems of all files, sorted by file, line and column.
+pub fn load(file: &Path, rules_override: Option<&Path>, env: &Environment) -> Result<Loaded, Vec<Problem>> {
+    let problems = Problems::default();
+    let Some(mut document) = parse::read_file(file, &shown(file), &problems) else {
+        return problems.or(None);
+    };
+    overrides::apply(&mut document, env);
+    let folder = absolute(file).parent().map(Path::to_owned).unwrap_or_default();
+    let around = Surroundings { base: &folder, env };
+    let (settings, outline, named_at) = Section::document(&document, &problems, |s| {
+        let (settings, outline) = settings::read(s, around);
+        (settings, outline, s.place("rules"))
+    });
+    let (path, named_at) = match rules_override {
+        Some(path) => (absolute(path), Place::start_of(&shown(path))),
+        None => (outline.folders.rules, named_at),
+    };
+    let known = rules::Known::new(outline.channels, &outline.folders.templates);
+    let rules = rules::read(&path, &named_at, &known, &problems);
+    problems.or(settings.zip(rules).map(|(settings, rules)| Loaded { settings, rules }))
+}
+
+/// Other rules for the same settings: those of a folder or of one file.
+///
+/// # Errors
+/// All problems of all files, sorted by file, line and column.
+pub fn load_rules(path: &Path, settings: &Settings) -> Result<Rules, Vec<Problem>> {
+    let problems = Problems::default();
+    let known = rules::Known::new(settings.channels.keys().cloned().collect(), &settings.folders.templates);
+    let rules = rules::read(&absolute(path), &Place::start_of(&shown(path)), &known, &problems);
+    problems.or(rules)
+}
+
+/// A path as people know it: relative to where they stand, when it lies below.
+fn shown(path: &Path) -> String {
+    let full = absolute(path);
+    let here = std::env::current_dir().unwrap_or_default();
+    full.strip_prefix(&here).unwrap_or(&full).display().to_string()
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}

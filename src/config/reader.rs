@@ -1,0 +1,254 @@
+//! Owns the reading of keys: each is asked for by name and kind, every fault is noted with its place, and what was
+//! never asked for is unknown. Knows nothing of what the keys mean.
+
+use super::tree::{Entry, Node, Place, Problems, Table, Value};
+
+/// What a value may be: what to call it, how one is written, and how it is understood.
+pub struct Kind<'k, T> {
+    /// With its article, as `a duration`.
+    pub name: String,
+    /// One as TOML, as `"3d"`.
+    pub example: String,
+    read: Reading<'k, T>,
+}
+
+type Reading<'k, T> = Box<dyn Fn(&Value) -> Result<T, Fault> + 'k>;
+
+/// Why a value is not of its kind.
+#[derive(Debug)]
+pub enum Fault {
+    /// It is a text where a number is asked for, and the like.
+    Type,
+    /// The type is right; the advice says what to write.
+    Value(String),
+}
+
+impl<'k, T> Kind<'k, T> {
+    /// A kind that `read` understands.
+    pub fn new(name: &str, example: &str, read: impl Fn(&Value) -> Result<T, Fault> + 'k) -> Self {
+        Self { name: name.to_owned(), example: example.to_owned(), read: Box::new(read) }
+    }
+
+    /// A kind written as a text; `parse` answers with advice when it cannot.
+    pub fn text(name: &str, example: &str, parse: impl Fn(&str) -> Result<T, String> + 'k) -> Self {
+        let read = move |value: &Value| {
+            let text = value.text().ok_or(Fault::Type)?;
+            parse(text.trim()).map_err(Fault::Value)
+        };
+        Self::new(name, &format!("{example:?}"), read)
+    }
+
+    /// The value as what it means.
+    pub fn understand(&self, value: &Value) -> Result<T, Fault> {
+        (self.read)(value)
+    }
+}
+
+/// One table under the reader's eyes; a table that is absent reads like an empty one.
+pub struct Section<'a> {
+    path: String,
+    at: Place,
+    table: Option<&'a Table>,
+    asked: Vec<&'static str>,
+    problems: &'a Problems,
+    /// No table stands where one should, which is noted: nothing can be amiss inside.
+    mistyped: bool,
+}
+
+impl<'a> Section<'a> {
+    /// Reads a whole document.
+    pub fn document<T>(
+        document: &'a Node,
+        problems: &'a Problems,
+        read: impl FnOnce(&mut Section<'a>) -> T,
+    ) -> T {
+        let at = document.at.clone();
+        let outside =
+            Section { path: String::new(), at, table: None, asked: Vec::new(), problems, mistyped: false };
+        outside.enter(Some(document), String::new(), read)
+    }
+
+    /// The value of `key`; nothing when it is absent or wrong.
+    pub fn get<T>(&mut self, key: &'static str, kind: Kind<'_, T>) -> Option<T> {
+        let node = self.node(key)?;
+        self.understand(key, node, &kind)
+    }
+
+    /// The value of `key`, which must be there.
+    pub fn required<T>(&mut self, key: &'static str, kind: Kind<'_, T>) -> Option<T> {
+        let example = kind.example.clone();
+        self.required_by(key, &example, |s| s.get(key, kind))
+    }
+
+    /// What `read` makes of `key`, which must be there.
+    pub fn required_by<T>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        if self.node(key).is_none() {
+            let message = format!("`{}` is missing", self.path_to(key));
+            self.problem(key, message, format!("write for example `{key} = {example}`"));
+        }
+        read(self)
+    }
+
+    /// The values of `key`: a list, or one value by itself. Nothing when it is absent.
+    pub fn list<T>(&mut self, key: &'static str, kind: Kind<'_, T>) -> Option<Vec<T>> {
+        let node = self.node(key)?;
+        let nodes = match &node.value {
+            Value::List(nodes) => nodes.as_slice(),
+            _ => std::slice::from_ref(node),
+        };
+        Some(nodes.iter().filter_map(|n| self.understand(key, n, &kind)).collect())
+    }
+
+    /// The table `key`.
+    pub fn section<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'a>) -> T) -> T {
+        let node = self.node(key);
+        self.enter(node, self.path_to(key), read)
+    }
+
+    /// The tables `[[key]]`.
+    pub fn sections<T>(&mut self, key: &'static str, read: impl Fn(&mut Section<'a>) -> T) -> Vec<T> {
+        let Some(node) = self.node(key) else { return Vec::new() };
+        let path = self.path_to(key);
+        let Value::List(nodes) = &node.value else {
+            self.note_type(&path, node, "a list of tables", &format!("write [[{path}]] in two brackets"));
+            return Vec::new();
+        };
+        if nodes.is_empty() {
+            self.problems.add(
+                &node.at,
+                format!("`{path}` is empty"),
+                format!("write [[{path}]] and its keys below"),
+            );
+        }
+        nodes.iter().map(|n| self.enter(Some(n), path.clone(), &read)).collect()
+    }
+
+    /// The tables `[key.NAME]`, whatever their names.
+    pub fn named<T>(&mut self, key: &'static str, read: impl Fn(&str, &mut Section<'a>) -> T) -> Vec<T> {
+        let Some(node) = self.node(key) else { return Vec::new() };
+        let path = self.path_to(key);
+        let Value::Table(table) = &node.value else {
+            self.note_type(&path, node, "a table", &format!("write [{path}.NAME] above its keys"));
+            return Vec::new();
+        };
+        let named =
+            |e: &'a Entry| self.enter(Some(&e.node), format!("{path}.{}", e.key), |s| read(&e.key, s));
+        table.iter().map(named).collect()
+    }
+
+    /// What was typed for `key`, which counts as known from now on.
+    pub fn node(&mut self, key: &'static str) -> Option<&'a Node> {
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
+        self.table?.iter().find(|e| e.key == key).map(|e| &e.node)
+    }
+
+    /// Where `key` stands; the section's own place when it is absent.
+    pub fn place(&self, key: &str) -> Place {
+        let entry = self.table.and_then(|t| t.iter().find(|e| e.key == key));
+        entry.map_or_else(|| self.at.clone(), |e| e.node.at.clone())
+    }
+
+    /// The section's whole name, as `channel.email`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The whole name of `key`, as `channel.email.from`.
+    pub fn path_to(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// Notes a problem at `key`, or at the section when the key is absent.
+    pub fn problem(&self, key: &str, message: impl Into<String>, help: impl Into<String>) {
+        if !self.mistyped {
+            self.problems.add(&self.place(key), message, help);
+        }
+    }
+
+    fn enter<T>(&self, node: Option<&'a Node>, path: String, read: impl FnOnce(&mut Section<'a>) -> T) -> T {
+        let table = node.and_then(|n| if let Value::Table(table) = &n.value { Some(table) } else { None });
+        let mistyped = node.filter(|_| table.is_none());
+        if let Some(node) = mistyped {
+            self.note_type(&path, node, "a table", &format!("write [{path}] above its keys"));
+        }
+        let (at, mistyped) = (node.map_or_else(|| self.at.clone(), |n| n.at.clone()), mistyped.is_some());
+        let mut inner = Section { path, at, table, asked: Vec::new(), problems: self.problems, mistyped };
+        let value = read(&mut inner);
+        inner.note_unknown_keys();
+        value
+    }
+
+    fn understand<T>(&self, key: &str, node: &Node, kind: &Kind<'_, T>) -> Option<T> {
+        if matches!(node.value, Value::Broken) {
+            return None;
+        }
+        let path = self.path_to(key);
+        let example = format!("write for example `{key} = {}`", kind.example);
+        match kind.understand(&node.value) {
+            Ok(value) => return Some(value),
+            // An environment variable has no type of its own: what cannot be understood is a bad value.
+            Err(Fault::Type) if !matches!(node.value, Value::Word(_)) => {
+                self.note_type(&path, node, &kind.name, &example);
+            }
+            Err(fault) => {
+                let advice =
+                    if let Fault::Value(advice) = fault { format!("{advice}; {example}") } else { example };
+                let message = format!("`{path}` is {}, which is not {}", shown(&node.value), kind.name);
+                self.problems.add(&node.at, message, advice);
+            }
+        }
+        None
+    }
+
+    fn note_type(&self, path: &str, node: &Node, name: &str, help: &str) {
+        if !matches!(node.value, Value::Broken) {
+            let message = format!("`{path}` is {}, but must be {name}", node.value.type_name());
+            self.problems.add(&node.at, message, help);
+        }
+    }
+
+    fn note_unknown_keys(&self) {
+        for entry in self.table.into_iter().flatten().filter(|e| !self.asked.contains(&e.key.as_str())) {
+            let place = if self.path.is_empty() { String::new() } else { format!(" in `{}`", self.path) };
+            let guess = did_you_mean(&entry.key, self.asked.iter().copied());
+            let help = format!("{guess}known here: {}", self.asked.join(", "));
+            self.problems.add(&entry.at, format!("unknown key `{}`{place}", entry.key), help);
+        }
+    }
+}
+
+/// `did you mean …? ` for the candidate that `word` is most likely a slip of; empty when none is near.
+pub fn did_you_mean<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> String {
+    let slips = |c: &str| strsim::damerau_levenshtein(&word.to_lowercase(), &c.to_lowercase());
+    let near = candidates.into_iter().map(|c| (slips(c), c)).min();
+    match near {
+        Some((slips, candidate)) if slips <= 1 + word.chars().count() / 4 => {
+            format!("did you mean `{candidate}`? ")
+        }
+        _ => String::new(),
+    }
+}
+
+/// A value as people typed it, cut short, without what may be a password.
+fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::Text(text) | Value::Word(text) => text,
+        Value::Integer(number) => return number.to_string(),
+        Value::Number(number) if number.is_finite() => return number.to_string(),
+        Value::Boolean(boolean) => return boolean.to_string(),
+        other => return other.type_name().to_owned(),
+    };
+    let rest = text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
+    let public = rest.map_or_else(|| text.clone(), |(scheme, (_, host))| format!("{scheme}://***@{host}"));
+    match public.char_indices().nth(60) {
+        Some((end, _)) => format!("\"{}…\"", public.get(..end).unwrap_or_default()),
+        None => format!("\"{public}\""),
+    }
+}

@@ -1,0 +1,142 @@
+//! Owns the rules as brands type them, over all files of the folder; knows nothing of what they do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use super::parse::read_file;
+use super::reader::Section;
+use super::rule::{self, TypedRule};
+use super::tree::{Place, Problems};
+use super::{shown, values};
+use crate::domain::calendar::{Festival, FestivalAction};
+use crate::domain::ids::ChannelName;
+use crate::domain::rules::{ConsentUnknown, Guards, Rules};
+
+/// What rules may name.
+pub struct Known {
+    /// The channels of the settings.
+    pub channels: BTreeSet<ChannelName>,
+    /// The names of the templates, without locale.
+    pub templates: BTreeSet<String>,
+    /// Where the templates lie, for people.
+    pub folder: String,
+}
+
+impl Known {
+    /// These channels, and the templates that lie in this folder.
+    pub fn new(channels: BTreeSet<ChannelName>, templates: &Path) -> Self {
+        let folder = shown(templates);
+        let files = fs::read_dir(templates).into_iter().flatten().flatten();
+        let files = files.filter_map(|e| e.file_name().into_string().ok()).filter(|n| n.ends_with(".jinja"));
+        let templates = files.filter_map(|n| Some(n.split_once('.')?.0.to_owned())).collect();
+        Self { channels, templates, folder }
+    }
+}
+
+/// Reads every rules file at `path`, a folder or one file. When `path` itself is wrong, the problem stands at `named_at`.
+pub fn read(path: &Path, named_at: &Place, known: &Known, problems: &Problems) -> Option<Rules> {
+    let files = rule_files(path).map_err(|e| {
+        let message = format!("the rules at {} cannot be read: {e}", shown(path));
+        problems.add(named_at, message, "name a folder with rules (*.toml), or make it");
+    });
+    let mut all = Typed::default();
+    for file in files.ok()? {
+        let Some(tree) = read_file(&file, &shown(&file), problems) else { continue };
+        Section::document(&tree, problems, |s| all.read(s, known));
+    }
+    all.note_shared_ids(problems);
+    let rules = all.rules.into_iter().filter(|r| r.enabled).filter_map(|r| r.rule).collect();
+    Some(Rules::new(rules, all.guards.map(|(_, g)| g).unwrap_or_default(), all.festivals))
+}
+
+/// Rule tests (`*.test.toml`) and hidden files are no rules.
+fn rule_files(path: &Path) -> io::Result<Vec<PathBuf>> {
+    if path.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(path)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
+    let is_rules = |path: &PathBuf| {
+        let name = path.file_name().map(|n| n.to_string_lossy()).unwrap_or_default();
+        name.ends_with(".toml") && !name.ends_with(".test.toml") && !name.starts_with('.')
+    };
+    files.retain(is_rules);
+    files.sort();
+    Ok(files)
+}
+
+/// What the files say together.
+#[derive(Default)]
+struct Typed {
+    rules: Vec<TypedRule>,
+    guards: Option<(Place, Guards)>,
+    festivals: Vec<Festival>,
+}
+
+impl Typed {
+    fn read(&mut self, s: &mut Section<'_>, known: &Known) {
+        self.rules.extend(s.sections("rule", |s| rule::read(s, known)));
+        self.festivals.extend(s.sections("festival", festival).into_iter().flatten());
+        let Some(node) = s.node("guards") else { return };
+        let guards = s.section("guards", guards);
+        match &self.guards {
+            None => self.guards = Some((node.at.clone(), guards)),
+            Some((first, _)) => {
+                s.problem(
+                    "guards",
+                    format!("[guards] stands already at {first}"),
+                    "keep all guards in one place",
+                );
+            }
+        }
+    }
+
+    fn note_shared_ids(&self, problems: &Problems) {
+        let mut seen: BTreeMap<&str, &Place> = BTreeMap::new();
+        for (id, at) in self.rules.iter().flat_map(|r| &r.ids) {
+            match seen.get(id.as_str()) {
+                None => drop(seen.insert(id, at)),
+                Some(first) => {
+                    let help =
+                        "give each rule its own `id`; an earlier id in `formerly` belongs to one rule only";
+                    problems.add(at, format!("the rule id \"{id}\" stands already at {first}"), help);
+                }
+            }
+        }
+    }
+}
+
+fn guards(s: &mut Section<'_>) -> Guards {
+    let default = Guards::default();
+    let unknown = [
+        ("webhook_only", ConsentUnknown::WebhookOnly),
+        ("allow", ConsentUnknown::Allow),
+        ("deny", ConsentUnknown::Deny),
+    ];
+    Guards {
+        quiet_hours: s.get("quiet_hours", values::daily_window("21:00-09:00")),
+        frequency_caps: s.list("frequency_cap", values::frequency_cap()).unwrap_or_default(),
+        holdout: s.get("holdout", values::share()).unwrap_or(default.holdout),
+        one_reminder_per_purchase: s
+            .get("one_reminder_per_purchase", values::switch())
+            .unwrap_or(default.one_reminder_per_purchase),
+        orders_fresh_within: s.get("orders_fresh_within", values::duration_or_off("36h")).flatten(),
+        consent_unknown: s
+            .get("consent_unknown", values::one_of(&unknown))
+            .unwrap_or(default.consent_unknown),
+    }
+}
+
+fn festival(s: &mut Section<'_>) -> Option<Festival> {
+    let actions = [
+        ("hold", FestivalAction::Hold),
+        ("pull_forward", FestivalAction::PullForward),
+        ("merge", FestivalAction::Merge),
+    ];
+    let name = s.required("name", values::text("a name", "Double 11"));
+    let from = s.required("from", values::month_day());
+    let until = s.required("until", values::month_day());
+    let action = s.required("do", values::one_of(&actions));
+    Some(Festival { name: name?, from: from?, until: until?, action: action? })
+}

@@ -1,0 +1,226 @@
+//! Owns the settings: what stands in `replenish.toml`, every key with its default; knows nothing of how it is used.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+
+use super::channels::{self, Channel};
+use super::intake::{self, Intake};
+use super::peers::{QueueUrl, RelayUrl, StoreUrl, is_loopback, parse_queue, parse_store, peer, web_url};
+use super::reader::{Kind, Section};
+use super::secret::{Secret, Surroundings, secret};
+use super::values;
+use crate::domain::ids::ChannelName;
+use crate::domain::job::RetryPolicy;
+
+/// Everything ops tune. Paths are absolute.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The shop's zone: days are counted in it, and times without an offset are read in it.
+    pub timezone: Tz,
+    /// BCP 47; for members whose locale is unknown.
+    pub locale: String,
+    /// What messages say of the shop.
+    pub shop: Shop,
+    /// Where things lie.
+    pub folders: Folders,
+    /// Whether messages leave.
+    pub deliver: Deliver,
+    /// Where the ledger is kept.
+    pub store: StoreUrl,
+    /// How jobs reach workers.
+    pub queue: Queue,
+    /// The HTTP face.
+    pub http: Http,
+    /// The ways to reach members, by name.
+    pub channels: BTreeMap<ChannelName, Channel>,
+    /// How records are read.
+    pub intake: Intake,
+    /// How patiently peers are tried again.
+    pub retry: RetryPolicy,
+}
+
+/// What messages say of the shop; the template variable `shop`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Shop {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its address on the web.
+    pub url: Option<String>,
+    /// Its postal address.
+    pub address: Option<String>,
+}
+
+/// Where things lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folders {
+    /// Rules.
+    pub rules: PathBuf,
+    /// Templates.
+    pub templates: PathBuf,
+    /// What the program writes: rejects, keys, outboxes.
+    pub data: PathBuf,
+}
+
+/// Whether messages leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deliver {
+    /// They do.
+    Live,
+    /// Everything but the sending.
+    Shadow,
+}
+
+/// How jobs reach workers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// What carries them.
+    pub url: QueueUrl,
+    /// Deliveries at once, in one process.
+    pub concurrency: usize,
+    /// How long a stopping process lets deliveries finish.
+    pub grace: TimeDelta,
+}
+
+/// The HTTP face.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// How members reach it, for unsubscribe links; no slash at its end.
+    pub public_url: String,
+    /// What unsubscribe links are signed with; made and kept in the data folder when absent.
+    pub unsubscribe_key: Option<Secret>,
+    /// The bearer token for `/v1`, which stays shut without one.
+    pub token: Option<Secret>,
+}
+
+/// What can be known of the settings though parts of them are wrong: enough to check the rules against.
+pub struct Outline {
+    /// Where things lie.
+    pub folders: Folders,
+    /// The names of all channels, right or wrong.
+    pub channels: BTreeSet<ChannelName>,
+}
+
+/// Reads the settings; nothing when a problem was noted that leaves no meaning.
+pub fn read(s: &mut Section<'_>, around: Surroundings<'_>) -> (Option<Settings>, Outline) {
+    let folders = folders(s, around.base);
+    let channels: Vec<_> =
+        s.named("channel", |name, s| (ChannelName::from(name), channels::read(name, s, around)));
+    let outline =
+        Outline { folders: folders.clone(), channels: channels.iter().map(|(n, _)| n.clone()).collect() };
+    let channels: BTreeMap<_, _> =
+        channels.into_iter().filter_map(|(name, channel)| Some((name, channel?))).collect();
+    let modes = [("live", Deliver::Live), ("shadow", Deliver::Shadow)];
+    // Every key is read before the first missing one ends the reading.
+    let timezone = s.required("timezone", values::zone());
+    let locale = s.get("locale", values::locale()).unwrap_or_else(|| "en".to_owned());
+    let shop = s.section("shop", shop);
+    let deliver = s.get("deliver", values::one_of(&modes)).unwrap_or(Deliver::Live);
+    let store = s.section("store", |s| store(s, around));
+    let queue = s.section("queue", |s| queue(s, store.as_ref(), around));
+    let http = s.section("http", |s| http(s, &channels, around));
+    let intake = s.section("intake", intake::read);
+    let retry = s.section("retry", retry);
+    let settings = timezone.zip(store).map(|(timezone, store)| Settings {
+        timezone,
+        locale,
+        shop,
+        folders,
+        deliver,
+        store,
+        queue,
+        http,
+        channels,
+        intake,
+        retry,
+    });
+    (settings, outline)
+}
+
+fn folders(s: &mut Section<'_>, base: &Path) -> Folders {
+    let mut folder = |key, default: &str| {
+        s.get(key, values::path("a folder", default, base)).unwrap_or_else(|| base.join(default))
+    };
+    Folders {
+        rules: folder("rules", "rules"),
+        templates: folder("templates", "templates"),
+        data: folder("data_dir", "var"),
+    }
+}
+
+fn shop(s: &mut Section<'_>) -> Shop {
+    Shop {
+        name: s.get("name", values::text("a name", "My Shop")),
+        url: s.get("url", web_url("a web address", "https://shop.example")).map(|u| u.to_string()),
+        address: s.get("address", values::text("a postal address", "1 Main St, Taipei")),
+    }
+}
+
+/// Nothing when the address is wrong.
+fn store(s: &mut Section<'_>, around: Surroundings<'_>) -> Option<StoreUrl> {
+    if s.node("url").is_none() {
+        return Some(StoreUrl::Sqlite(around.base.join("var/replenish.db")));
+    }
+    let kind = ("the address of a ledger", "sqlite:var/replenish.db");
+    peer(s, "url", around, kind, |text| parse_store(text, around.base))
+}
+
+fn queue(s: &mut Section<'_>, store: Option<&StoreUrl>, around: Surroundings<'_>) -> Queue {
+    let kind = ("the address of a queue", "ledger:");
+    let url = peer(s, "url", around, kind, parse_queue).unwrap_or(QueueUrl::Ledger);
+    if matches!((store, &url), (Some(StoreUrl::Sqlite(_)), QueueUrl::Redis(_))) {
+        let message = "Redis needs a ledger that several processes share, and SQLite serves one";
+        let help = "write `url = \"ledger:\"`, or keep the ledger in PostgreSQL: `url = \"postgres://…\"` under [store]";
+        s.problem("url", message, help);
+    }
+    let concurrency = s.get("concurrency", values::whole(1..=10_000, "64")).unwrap_or(64) as usize;
+    let grace = s.get("grace", values::duration("30s")).unwrap_or(TimeDelta::seconds(30));
+    Queue { url, concurrency, grace }
+}
+
+fn http(s: &mut Section<'_>, channels: &BTreeMap<ChannelName, Channel>, around: Surroundings<'_>) -> Http {
+    let listen = s.get("listen", listen()).unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 8080).into());
+    let url = s.get("public_url", web_url("a web address", "https://mail.shop.example"));
+    let is_here = url.as_ref().map_or(s.node("public_url").is_none(), is_loopback);
+    let mut emails = channels.values().filter_map(|c| if let Channel::Email(e) = c { Some(e) } else { None });
+    if is_here && emails.any(|e| e.relays.iter().any(RelayUrl::is_remote)) {
+        let message =
+            "unsubscribe links would lead nowhere: mail leaves, but `http.public_url` is this machine";
+        let help = "write how members reach it: `public_url = \"https://mail.shop.example\"` under [http]";
+        s.problem("public_url", message, help);
+    }
+    let public_url =
+        url.map_or_else(|| format!("http://{listen}"), |u| u.as_str().trim_end_matches('/').to_owned());
+    Http {
+        listen,
+        public_url,
+        unsubscribe_key: secret(s, "unsubscribe_key", around),
+        token: secret(s, "token", around),
+    }
+}
+
+fn listen() -> Kind<'static, SocketAddr> {
+    Kind::text("an address to listen at", "127.0.0.1:8080", |text| {
+        text.parse()
+            .map_err(|_| "an IP address, a colon and a port; 0.0.0.0 listens on every network".to_owned())
+    })
+}
+
+fn retry(s: &mut Section<'_>) -> RetryPolicy {
+    let default = RetryPolicy::default();
+    let policy = RetryPolicy {
+        attempts: s.get("attempts", values::whole(1..=1000, "8")).map_or(default.attempts, |n| n as u32),
+        first: s.get("first", values::some_time("10s")).unwrap_or(default.first),
+        factor: s.get("factor", values::factor()).unwrap_or(default.factor),
+        longest: s.get("longest", values::some_time("6h")).unwrap_or(default.longest),
+    };
+    if policy.longest < policy.first {
+        s.problem("longest", "`retry.longest` is shorter than `retry.first`", "make it at least as long");
+    }
+    policy
+}

@@ -1,0 +1,201 @@
+//! Owns one delivery: claim in the ledger, hand over, record; always ends well, whatever happens on the way.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures::FutureExt;
+
+use super::Parts;
+use super::clock::real_time;
+use super::group::Group;
+use crate::channel::{Letter, Scope};
+use crate::domain::assemble::{Claim, claim};
+use crate::domain::change::Change;
+use crate::domain::guards::Verdict;
+use crate::domain::ids::JobId;
+use crate::domain::job::{Content, Delivery, Job, JobState, Outcome};
+use crate::domain::member::Member;
+use crate::domain::reason::Reason;
+use crate::store::{JobRef, MemberKey, Pick, Settlement, StoreError};
+
+/// Claims and outcomes that share a transaction, at most.
+const GROUP: usize = 256;
+/// A hand-over must be over within this time; every channel's own time-out is far shorter.
+const SENDING_LEASE: TimeDelta = TimeDelta::minutes(5);
+
+/// Delivers jobs by their ids.
+#[derive(Clone)]
+pub struct Deliveries {
+    parts: Arc<Parts>,
+    claims: Group<JobRef, Claimed>,
+    outcomes: Group<Settlement, bool>,
+}
+
+/// A claim's answer.
+enum Claimed {
+    /// The ledger says `sending`: hand it over.
+    Sending(Box<Handover>),
+    /// The ledger says no: let go.
+    LetGo,
+}
+
+/// What is handed over.
+struct Handover {
+    job: Job,
+    member: Member,
+    content: Content,
+}
+
+impl Deliveries {
+    /// Starts the two lines that group what touches the ledger.
+    pub fn start(parts: Arc<Parts>) -> Self {
+        let (for_claims, for_outcomes) = (parts.clone(), parts.clone());
+        Self {
+            parts,
+            claims: Group::start(GROUP, move |jobs| claim_all(for_claims.clone(), jobs)),
+            outcomes: Group::start(GROUP, move |settlements| record_all(for_outcomes.clone(), settlements)),
+        }
+    }
+
+    /// One job, from claim to record.
+    pub async fn deliver(self, at: JobRef) {
+        let Some(Claimed::Sending(handover)) = self.claims.ask(at.clone()).await else { return };
+        let started = tokio::time::Instant::now();
+        let channel = handover.job.channel.clone();
+        // A defect in one delivery ends that job's attempt, not the worker.
+        let sent = AssertUnwindSafe(self.hand_over(&at, &handover)).catch_unwind().await;
+        let outcome = sent.unwrap_or_else(|_| Outcome::new(Delivery::Transient, Some(Reason::Panicked)));
+        metrics::histogram!("replenish_delivery_seconds", "channel" => channel.to_string())
+            .record(started.elapsed().as_secs_f64());
+        let now = self.parts.clock.now();
+        let job = &handover.job;
+        let settled = self.parts.retry.settle(job, &outcome, self.parts.on_uncertain, now, fastrand::f64());
+        tracing::debug!(job = %job.id, member = %handover.member.id, result = outcome.result.as_str(), state = settled.state.as_str(), "handed over");
+        if settled.state == JobState::Failed || settled.state == JobState::Uncertain {
+            let reason = outcome.reason.map(Reason::as_str);
+            tracing::warn!(job = %job.id, member = %handover.member.id, state = settled.state.as_str(), reason, code = outcome.code, "not delivered");
+        }
+        let state = settled.state;
+        if self.outcomes.ask(Settlement { job: at, at: now, outcome, settled }).await == Some(true) {
+            self.parts.tally.settled(state, &channel);
+        }
+    }
+
+    async fn hand_over(&self, at: &JobRef, handover: &Handover) -> Outcome {
+        let Handover { job, member, content } = handover;
+        let Some(channel) = self.parts.channels.get(&job.channel) else {
+            return Outcome::new(Delivery::Permanent, Some(Reason::ChannelMissing));
+        };
+        let mut letter = Letter {
+            job: job.id.clone(),
+            rule: job.rule.clone(),
+            step: job.step,
+            purpose: job.purpose,
+            valid_until: job.valid_until,
+            content: content.clone(),
+            email: member.email.clone(),
+            contacts: member.contacts.clone(),
+            unsubscribe_url: self.parts.unsubscribe.url(at.member),
+            rendered: None,
+            sent_at: real_time(),
+            now: self.parts.clock.now(),
+        };
+        let knowledge = self.parts.knowledge();
+        if let Some(template) = knowledge.rules.get(&job.rule).and_then(|r| r.template.as_deref()) {
+            let now = self.parts.clock.now().with_timezone(&knowledge.zone);
+            let shop = &self.parts.shop_card;
+            let scope = Scope::new(content, &job.rule, job.step, &letter.unsubscribe_url, shop, now);
+            match self.parts.templates.render(template, &scope) {
+                Ok(rendered) => letter.rendered = Some(rendered),
+                Err(error) => {
+                    let mut outcome = Outcome::new(Delivery::Permanent, Some(Reason::TemplateError));
+                    outcome.reply = Some(error.to_string());
+                    return outcome;
+                }
+            }
+        }
+        if job.shadow {
+            channel.shadow(&letter, &self.parts.outbox).await
+        } else {
+            channel.deliver(&letter).await
+        }
+    }
+}
+
+/// Claims a group of jobs in one transaction: guards judged again, the start recorded before any hand-over.
+async fn claim_all(parts: Arc<Parts>, jobs: Vec<JobRef>) -> Vec<Claimed> {
+    let claimed = claim_group(&parts, &jobs).await;
+    let mut answers = claimed.unwrap_or_else(|error| {
+        // The ids keep their lease, and are offered again when it runs out.
+        tracing::warn!(%error, jobs = jobs.len(), "jobs cannot be claimed");
+        HashMap::new()
+    });
+    jobs.iter().map(|at| answers.remove(&at.job).unwrap_or(Claimed::LetGo)).collect()
+}
+
+async fn claim_group(parts: &Arc<Parts>, jobs: &[JobRef]) -> Result<HashMap<JobId, Claimed>, StoreError> {
+    let mut wanted: HashMap<MemberKey, Vec<JobId>> = HashMap::new();
+    for at in jobs {
+        wanted.entry(MemberKey(at.member)).or_default().push(at.job.clone());
+    }
+    let members: Vec<MemberKey> = wanted.keys().copied().collect();
+    let ids: std::collections::HashSet<JobId> = jobs.iter().map(|at| at.job.clone()).collect();
+    let knowledge = parts.knowledge();
+    let now = parts.clock.now();
+    let lease_until = real_time() + SENDING_LEASE;
+    let decided = parts
+        .store
+        .decide(Pick::Members(members), now, knowledge.caps_since(now), move |view, catalog| {
+            let shop = knowledge.shop(catalog);
+            let mut changes: Vec<Change> = Vec::new();
+            let mut claims = Vec::new();
+            let mine: Vec<&Job> = view.jobs.iter().filter(|j| ids.contains(&j.id)).collect();
+            for job in mine {
+                let (mut of_job, claim) = claim(view, &job.id, &shop, now, lease_until);
+                changes.append(&mut of_job);
+                // The last change of a claim is the one that moves the job.
+                claims.push((job.clone(), view.member.clone(), claim, changes.len().checked_sub(1)));
+            }
+            (changes, claims)
+        })
+        .await?;
+    let mut answers = HashMap::new();
+    for member in decided {
+        for (job, person, claim, deciding) in member.value {
+            let applied = deciding.and_then(|i| member.applied.get(i)).copied().unwrap_or(false);
+            if applied {
+                count(parts, &claim);
+            }
+            if let (Claim::Send(content), true) = (claim, applied) {
+                let handover = Handover { member: person, content: *content, job };
+                answers.insert(handover.job.id.clone(), Claimed::Sending(Box::new(handover)));
+            }
+        }
+    }
+    Ok(answers)
+}
+
+fn count(parts: &Parts, claim: &Claim) {
+    if let Claim::Held(Verdict::Skip(reason)) = claim {
+        parts.tally.skipped(*reason);
+    }
+}
+
+/// Records a group of outcomes in one transaction. What happened must not be forgotten while the process lives, so a
+/// ledger that fails is asked again until it answers.
+async fn record_all(parts: Arc<Parts>, settlements: Vec<Settlement>) -> Vec<bool> {
+    let mut pause = Duration::from_millis(100);
+    loop {
+        match parts.store.settle(settlements.clone()).await {
+            Ok(recorded) => return recorded,
+            Err(error) => {
+                tracing::error!(%error, outcomes = settlements.len(), "outcomes cannot be recorded, trying again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(5));
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Owns learning: the whole history streamed once, in member order, into priors; knows nothing of the model's formulas.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono_tz::Tz;
+
+use crate::domain::catalog::{Catalog, Level};
+use crate::domain::ids::{Day, Timestamp};
+use crate::domain::interval::{Event, Fit, Learner, Priors};
+use crate::domain::order::{Line, PurchaseHistory};
+use crate::domain::rules::{Rules, short_hash};
+use crate::store::{MemberKey, Store, StoreError};
+
+/// What learning saw and made.
+#[derive(Debug, Clone)]
+pub struct Learnt {
+    /// The new priors, stored.
+    pub priors: Priors,
+    /// Order lines read.
+    pub lines: u64,
+    /// Pairs of member and item, at the narrowest level that the rules use.
+    pub pairs: u64,
+    /// Items, at that level.
+    pub items: u64,
+    /// Completed intervals, at that level.
+    pub intervals: u64,
+}
+
+/// Learns from every line made until `now`, for the levels that the rules use, and stores the priors.
+///
+/// # Errors
+/// When the store fails; the old priors then stay.
+pub async fn learn(store: &Store, rules: &Rules, zone: Tz, now: Timestamp) -> Result<Learnt, StoreError> {
+    let catalog = store.catalog().await?;
+    let stream = Arc::new(Mutex::new(Stream::new(rules, catalog, zone)));
+    let sink = stream.clone();
+    let each = move |member, lines: Vec<Line>| {
+        sink.lock().unwrap_or_else(PoisonError::into_inner).take(member, &lines);
+    };
+    store.scan(now, each).await?;
+    let stream = std::mem::take(&mut *stream.lock().unwrap_or_else(PoisonError::into_inner));
+    let today = Day::of(now, zone);
+    let fitted = tokio::task::spawn_blocking(move || stream.fit(today)).await;
+    let (learnt, dropout) = fitted.map_err(StoreError::panicked)?;
+    store.save_priors(&learnt.priors, dropout).await?;
+    metrics::gauge!("replenish_priors_pairs").set(learnt.pairs as f64);
+    Ok(learnt)
+}
+
+/// The history on its way into one learner a level.
+#[derive(Default)]
+struct Stream {
+    catalog: Arc<Catalog>,
+    zone: Tz,
+    members: Vec<MemberKey>,
+    learners: BTreeMap<Level, Learner>,
+    lines: u64,
+}
+
+impl Stream {
+    fn new(rules: &Rules, catalog: Arc<Catalog>, zone: Tz) -> Self {
+        let learners = rules.levels().into_iter().map(|level| (level, Learner::new(level))).collect();
+        Self { catalog, zone, learners, ..Self::default() }
+    }
+
+    fn take(&mut self, member: MemberKey, lines: &[Line]) {
+        self.lines += lines.len() as u64;
+        self.members.push(member);
+        let history = PurchaseHistory::fold(lines, &self.catalog, self.zone);
+        for (level, learner) in &mut self.learners {
+            let items: Vec<(_, Vec<Event>)> = history
+                .by_item(*level, &self.catalog)
+                .into_iter()
+                .map(|(item, days)| {
+                    (item, days.iter().map(|d| Event { day: d.day, quantity: d.quantity }).collect())
+                })
+                .collect();
+            learner.member(
+                items.iter().map(|(item, events)| (*item, self.catalog.parent(*item), events.as_slice())),
+            );
+        }
+    }
+
+    fn fit(self, today: Day) -> (Learnt, Vec<(MemberKey, Level, f64)>) {
+        let mut levels = BTreeMap::new();
+        let mut dropout = Vec::new();
+        let mut counts = None;
+        for (level, learner) in self.learners {
+            let Fit { priors, dropout: members, pairs, gaps } = learner.fit(today);
+            // Levels come narrowest first.
+            counts.get_or_insert((pairs as u64, priors.items.len() as u64, gaps as u64));
+            dropout.extend(self.members.iter().zip(members).map(|(member, rm)| (*member, level, rm)));
+            levels.insert(level, priors);
+        }
+        let (pairs, items, intervals) = counts.unwrap_or_default();
+        let version = format!("{today}-{}", short_hash(&format!("{}/{pairs}/{intervals}", self.lines)));
+        let priors = Priors::new(version, levels);
+        (Learnt { priors, lines: self.lines, pairs, items, intervals }, dropout)
+    }
+}

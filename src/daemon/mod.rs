@@ -1,0 +1,92 @@
+//! Where the rings meet: planner, assembler, dispatcher and worker over one ledger, until told to stop.
+
+mod assembler;
+mod clock;
+mod deliver;
+mod dispatcher;
+mod group;
+mod keeper;
+mod learn;
+mod once;
+mod planner;
+mod readiness;
+mod run;
+mod tally;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::channel::{Channel, Shop as ShopCard, Templates, UnsubscribeLinks};
+use crate::domain::ids::ChannelName;
+use crate::domain::job::{OnUncertain, RetryPolicy};
+use crate::domain::shop::Knowledge;
+use crate::queue::RedisQueue;
+use crate::store::Store;
+
+pub use clock::{Clock, real_time};
+pub use learn::{Learnt, learn};
+pub use once::{OnceSummary, run_once};
+pub use readiness::{Readiness, Trouble};
+pub use run::{Role, run};
+pub use tally::{Tally, install_metrics};
+
+/// Everything a running process works with, opened and checked before anything is touched.
+pub struct Parts {
+    /// The ledger and the history.
+    pub store: Store,
+    /// Rules, priors, zone: replaced as a whole.
+    pub knowledge: RwLock<Arc<Knowledge>>,
+    /// What templates say.
+    pub templates: Templates,
+    /// What templates may say of the shop.
+    pub shop_card: ShopCard,
+    /// Where messages go.
+    pub channels: HashMap<ChannelName, Channel>,
+    /// Where messages go in shadow.
+    pub outbox: PathBuf,
+    /// Signed links that stop messages.
+    pub unsubscribe: UnsubscribeLinks,
+    /// The fleet's queue; `None`: the ledger itself.
+    pub redis: Option<RedisQueue>,
+    /// How patiently a job is tried again.
+    pub retry: RetryPolicy,
+    /// What becomes of an e-mail that may or may not have arrived.
+    pub on_uncertain: OnUncertain,
+    /// Deliveries at once.
+    pub concurrency: usize,
+    /// How long a drain may take.
+    pub grace: Duration,
+    /// The time that drives.
+    pub clock: Clock,
+    /// Rung when a job has become due.
+    pub due: Arc<Notify>,
+    /// What has been done since the start.
+    pub tally: Tally,
+    /// What readiness is told.
+    pub readiness: Readiness,
+}
+
+impl Parts {
+    /// What the process knows of the shop at this moment.
+    pub fn knowledge(&self) -> Arc<Knowledge> {
+        self.knowledge.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces what the process knows.
+    pub fn know(&self, change: impl FnOnce(&mut Knowledge)) {
+        let mut held = self.knowledge.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next = (**held).clone();
+        change(&mut next);
+        *held = Arc::new(next);
+    }
+
+    /// Channels whose messages may be sent again under the same id.
+    pub fn resendable(&self) -> Vec<ChannelName> {
+        let resend = |channel: &Channel| channel.is_resendable() || self.on_uncertain == OnUncertain::Resend;
+        self.channels.iter().filter(|(_, c)| resend(c)).map(|(name, _)| name.clone()).collect()
+    }
+}

@@ -1,0 +1,84 @@
+//! Owns a single pass: learn if never, plan, deliver all that is due at one instant; decides nothing itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::run::{Role, deliver_until};
+use super::tally::Count;
+use super::{Parts, assembler, dispatcher, keeper, learn, planner};
+
+/// How often a pass looks whether all is done.
+const LOOK: Duration = Duration::from_millis(10);
+/// How often a pass takes back what died elsewhere.
+const KEEPER_TURN: Duration = Duration::from_secs(1);
+
+/// What a single pass did.
+#[derive(Debug, Clone, Serialize)]
+pub struct OnceSummary {
+    /// What was planned, delivered, left for later.
+    #[serde(flatten)]
+    pub count: Count,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// Does all that is due at the clock's instant, and returns; `stop` ends it early, draining what is in flight.
+///
+/// # Errors
+/// When the ledger or the queue fails.
+pub async fn run_once(parts: Arc<Parts>, stop: CancellationToken) -> anyhow::Result<OnceSummary> {
+    let started = tokio::time::Instant::now();
+    keeper::look_at_feed(&parts).await.context("the ledger does not answer")?;
+    if parts.redis.is_none() {
+        keeper::reclaim(&parts, true).await.context("the ledger cannot be taken over")?;
+    }
+    if parts.knowledge().priors.version.is_empty() {
+        let knowledge = parts.knowledge();
+        let learnt = learn(&parts.store, &knowledge.rules, knowledge.zone, parts.clock.now()).await;
+        let learnt = learnt.context("learning from the history failed")?;
+        parts.know(|knowledge| knowledge.priors = Arc::new(learnt.priors));
+    }
+    planner::plan_awake(&parts).await.context("planning failed")?;
+    assembler::assemble_due(&parts).await.context("assembling failed")?;
+    let finished = CancellationToken::new();
+    let worker = tokio::spawn(deliver_until(parts.clone(), finished.clone()));
+    let outcome = until_nothing_is_due(&parts, &stop).await;
+    finished.cancel();
+    worker.await.context("the worker stopped")?;
+    outcome?;
+    Ok(OnceSummary { count: parts.tally.count(), seconds: started.elapsed().as_secs_f64() })
+}
+
+async fn until_nothing_is_due(parts: &Arc<Parts>, stop: &CancellationToken) -> anyhow::Result<()> {
+    let mut reclaimed = tokio::time::Instant::now();
+    loop {
+        if let Some(queue) = &parts.redis {
+            dispatcher::dispatch(parts, queue).await.context("due jobs cannot be offered")?;
+        }
+        let in_flight = parts.store.in_flight().await?;
+        let next = parts.store.next_event().await?;
+        if in_flight == 0 && next.is_none_or(|at| at > parts.clock.now()) {
+            return Ok(());
+        }
+        if reclaimed.elapsed() > KEEPER_TURN {
+            keeper::reclaim(parts, false).await?;
+            assembler::assemble_due(parts).await?;
+            reclaimed = tokio::time::Instant::now();
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
+impl Role {
+    /// True when the role alone does everything, and so holds the ledger for itself.
+    pub fn is_alone(self) -> bool {
+        self == Role::All
+    }
+}

@@ -1,0 +1,205 @@
+//! Owns the long run: which loops a role has, their turns, and the drain at the end; decides nothing itself.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::deliver::Deliveries;
+use super::{Parts, assembler, dispatcher, keeper, learn, planner};
+use crate::domain::ids::{Day, Timestamp};
+use crate::queue::{Health, Transport, WorkerOptions, work};
+
+/// How often the planner looks for members that someone woke.
+const PLANNER_TURN: Duration = Duration::from_millis(500);
+/// How often leases are looked after.
+const KEEPER_TURN: Duration = Duration::from_secs(5);
+/// How often due ids are offered to Redis, and finished ones swept out.
+const DISPATCH_TURN: Duration = Duration::from_millis(50);
+/// How often the worker looks at its transport.
+const POLL: Duration = Duration::from_millis(5);
+/// Ids taken from the ledger in one go.
+const BATCH: usize = 256;
+
+/// Which loops a process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Everything, alone.
+    All,
+    /// Plans, assembles, offers.
+    Planner,
+    /// Delivers.
+    Worker,
+    /// Answers.
+    Http,
+}
+
+/// Runs the loops of `role` until `stop`, then drains within the grace period.
+///
+/// # Errors
+/// When a loop cannot even start.
+pub async fn run(parts: Arc<Parts>, role: Role, stop: CancellationToken) -> anyhow::Result<()> {
+    if role == Role::All {
+        keeper::reclaim(&parts, true).await.context("the ledger cannot be taken over")?;
+    }
+    let loops = TaskTracker::new();
+    if role == Role::All || role == Role::Planner {
+        start_planner(&loops, &parts, &stop);
+    }
+    if role == Role::All || role == Role::Worker {
+        let (parts, stop) = (parts.clone(), stop.clone());
+        loops.spawn(async move { deliver_until(parts, stop).await });
+    }
+    loops.close();
+    stop.cancelled().await;
+    loops.wait().await;
+    Ok(())
+}
+
+fn start_planner(loops: &TaskTracker, parts: &Arc<Parts>, stop: &CancellationToken) {
+    let p = parts.clone();
+    loops.spawn(turns(stop.clone(), PLANNER_TURN, move || plan_turn(p.clone())));
+    let p = parts.clone();
+    loops.spawn(turns(stop.clone(), KEEPER_TURN, move || keep_turn(p.clone())));
+    if parts.redis.is_some() {
+        let p = parts.clone();
+        loops.spawn(turns(stop.clone(), DISPATCH_TURN, move || dispatch_turn(p.clone())));
+    }
+}
+
+/// Takes turns until told to stop; a turn under way is finished.
+async fn turns<F, R>(stop: CancellationToken, every: Duration, mut turn: F)
+where
+    F: FnMut() -> R,
+    R: Future<Output = ()>,
+{
+    let mut clock = tokio::time::interval(every);
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = clock.tick() => turn().await,
+        }
+    }
+}
+
+async fn plan_turn(parts: Arc<Parts>) {
+    let learnt = learn_when_due(&parts).await;
+    parts.readiness.note("learn", &learnt);
+    let planned = planner::plan_awake(&parts).await;
+    parts.readiness.note("planner", &planned);
+    let assembled = assembler::assemble_due(&parts).await;
+    parts.readiness.note("assembler", &assembled);
+}
+
+/// Learns when nothing was ever learnt, and once a day from then on.
+async fn learn_when_due(parts: &Arc<Parts>) -> anyhow::Result<()> {
+    let now = parts.clock.now();
+    let knowledge = parts.knowledge();
+    if learnt_today(&knowledge.priors.version, now, &parts.clone()) {
+        return Ok(());
+    }
+    let started = tokio::time::Instant::now();
+    let learnt = learn(&parts.store, &knowledge.rules, knowledge.zone, now).await?;
+    tracing::info!(
+        lines = learnt.lines,
+        pairs = learnt.pairs,
+        intervals = learnt.intervals,
+        version = learnt.priors.version,
+        seconds = started.elapsed().as_secs_f64(),
+        "learnt from the history"
+    );
+    parts.know(|knowledge| knowledge.priors = Arc::new(learnt.priors));
+    Ok(())
+}
+
+/// The version of priors begins with the day they were learnt.
+fn learnt_today(version: &str, now: Timestamp, parts: &Parts) -> bool {
+    let today = Day::of(now, parts.knowledge().zone).to_string();
+    version.get(..10).is_some_and(|day| day >= today.as_str())
+}
+
+async fn keep_turn(parts: Arc<Parts>) {
+    let kept = keeper::reclaim(&parts, false).await;
+    parts.readiness.note("ledger", &kept);
+    let looked = keeper::look_at_feed(&parts).await;
+    parts.readiness.note("store", &looked);
+}
+
+async fn dispatch_turn(parts: Arc<Parts>) {
+    let Some(queue) = &parts.redis else { return };
+    let offered = dispatcher::dispatch(&parts, queue).await;
+    parts.readiness.note("dispatcher", &offered);
+    if let Err(error) = queue.sweep().await {
+        tracing::debug!(%error, "finished ids stay in redis for now");
+    }
+}
+
+/// Delivers until told to stop, then lets what is in flight finish within the grace period.
+pub(super) async fn deliver_until(parts: Arc<Parts>, stop: CancellationToken) {
+    let deliveries = TaskTracker::new();
+    let health = Health::default();
+    let options = WorkerOptions {
+        name: worker_name(),
+        concurrency: parts.concurrency,
+        poll: POLL,
+        deliveries: deliveries.clone(),
+        health: health.clone(),
+    };
+    let transport = match &parts.redis {
+        Some(queue) => Transport::redis(queue),
+        None => Transport::ledger(
+            parts.store.clone(),
+            parts.clock.for_queue(),
+            dispatcher::QUEUED_LEASE,
+            BATCH,
+            parts.due.clone(),
+        ),
+    };
+    let watch = watch_health(parts.clone(), health, stop.clone());
+    let lines = Deliveries::start(parts.clone());
+    let worker =
+        work(options, transport, move |job| lines.clone().deliver(job), stop.clone().cancelled_owned());
+    let finish = async {
+        stop.cancelled().await;
+        tokio::time::sleep(parts.grace).await;
+    };
+    tokio::select! {
+        ended = worker => parts.readiness.note("worker", &ended.map_err(|e| e.to_string())),
+        () = finish => {}
+        () = watch => {}
+    }
+    deliveries.close();
+    if tokio::time::timeout(parts.grace, deliveries.wait()).await.is_err() {
+        tracing::warn!(
+            left = deliveries.len(),
+            "the grace period is over: jobs stay leased and are taken back at the next start"
+        );
+    }
+}
+
+/// Tells readiness and metrics how the worker is; never returns before the stop, and not after it either.
+async fn watch_health(parts: Arc<Parts>, health: Health, stop: CancellationToken) {
+    turns(stop, Duration::from_millis(500), move || {
+        let well = if health.is_well() { Ok(()) } else { Err("the queue is lost, the worker restarts") };
+        parts.readiness.note("worker", &well);
+        metrics::gauge!("replenish_worker_well").set(if health.is_well() { 1.0 } else { 0.0 });
+        metrics::gauge!("replenish_worker_restarts").set(f64::from(health.restarts()));
+        async {}
+    })
+    .await;
+    std::future::pending::<()>().await;
+}
+
+/// Unique among all workers that ever ran: a name still counted as alive would be refused.
+fn worker_name() -> String {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+    let host = read("/proc/sys/kernel/hostname");
+    let boot = read("/proc/sys/kernel/random/boot_id");
+    let started = super::clock::real_time().timestamp_millis() + TimeDelta::zero().num_milliseconds();
+    format!("{host}-{}-{}-{started}", boot.get(..8).unwrap_or("boot"), std::process::id())
+}

@@ -1,0 +1,105 @@
+//! Owns the counters of a process, for summaries and metrics; decides nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+
+use crate::domain::ids::ChannelName;
+use crate::domain::job::JobState;
+use crate::domain::reason::Reason;
+
+/// What has been done since the process started.
+#[derive(Clone, Default)]
+pub struct Tally(Arc<Counters>);
+
+#[derive(Default)]
+struct Counters {
+    planned: AtomicU64,
+    moved: AtomicU64,
+    withdrawn: AtomicU64,
+    delivered: AtomicU64,
+    retrying: AtomicU64,
+    failed: AtomicU64,
+    uncertain: AtomicU64,
+    skipped: AtomicU64,
+}
+
+/// The counters at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[allow(missing_docs)]
+pub struct Count {
+    pub planned: u64,
+    pub moved: u64,
+    pub withdrawn: u64,
+    pub delivered: u64,
+    pub retrying: u64,
+    pub failed: u64,
+    pub uncertain: u64,
+    pub skipped: u64,
+}
+
+impl Tally {
+    /// Occasions that the planner inserted, moved and withdrew.
+    pub fn planned(&self, planned: u64, moved: u64, withdrawn: u64) {
+        self.0.planned.fetch_add(planned, Ordering::Relaxed);
+        self.0.moved.fetch_add(moved, Ordering::Relaxed);
+        self.0.withdrawn.fetch_add(withdrawn, Ordering::Relaxed);
+        for (change, count) in [("planned", planned), ("moved", moved), ("withdrawn", withdrawn)] {
+            metrics::counter!("replenish_occasions_total", "change" => change).increment(count);
+        }
+    }
+
+    /// A hand-over ended, or a job ended without one.
+    pub fn settled(&self, state: JobState, channel: &ChannelName) {
+        let counter = match state {
+            JobState::Delivered => &self.0.delivered,
+            JobState::Scheduled => &self.0.retrying,
+            JobState::Failed => &self.0.failed,
+            JobState::Uncertain => &self.0.uncertain,
+            _ => &self.0.skipped,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let state = if state == JobState::Scheduled { "retrying" } else { state.as_str() };
+        metrics::counter!("replenish_jobs_total", "state" => state, "channel" => channel.to_string())
+            .increment(1);
+    }
+
+    /// A guard ended an occasion or a job.
+    pub fn skipped(&self, reason: Reason) {
+        self.0.skipped.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!("replenish_skipped_total", "reason" => reason.as_str()).increment(1);
+    }
+
+    /// The counters now.
+    pub fn count(&self) -> Count {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Count {
+            planned: read(&self.0.planned),
+            moved: read(&self.0.moved),
+            withdrawn: read(&self.0.withdrawn),
+            delivered: read(&self.0.delivered),
+            retrying: read(&self.0.retrying),
+            failed: read(&self.0.failed),
+            uncertain: read(&self.0.uncertain),
+            skipped: read(&self.0.skipped),
+        }
+    }
+}
+
+/// Starts collecting metrics for this process; the handle renders them for Prometheus.
+///
+/// # Errors
+/// When the process collects metrics already.
+pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new().install_recorder()?;
+    metrics::describe_counter!("replenish_occasions_total", "Occasions planned, moved and withdrawn");
+    metrics::describe_counter!("replenish_jobs_total", "Jobs by the state a hand-over left them in");
+    metrics::describe_counter!("replenish_skipped_total", "Occasions and jobs that a guard ended, by reason");
+    metrics::describe_gauge!("replenish_in_flight", "Jobs queued or sending");
+    metrics::describe_gauge!("replenish_worker_well", "1 while the worker polls its queue");
+    metrics::describe_gauge!("replenish_worker_restarts", "Restarts of the worker since the start");
+    metrics::describe_gauge!("replenish_priors_pairs", "Member and item pairs the priors were learnt from");
+    metrics::describe_histogram!("replenish_delivery_seconds", "Time of one hand-over");
+    Ok(handle)
+}

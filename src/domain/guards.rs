@@ -1,0 +1,291 @@
+//! Owns the verdicts: send, defer until, skip because; judged when a job is assembled and again when it is claimed.
+
+use chrono::TimeDelta;
+use sha2::{Digest, Sha256};
+
+use super::catalog::Item;
+use super::ids::{ChannelName, JobId, MemberId, RuleId, Timestamp};
+use super::job::{Job, Judgement};
+use super::member::{Purpose, Suppression};
+use super::occasion::Occasion;
+use super::plan::{hours, is_subscribed};
+use super::reason::Reason;
+use super::rules::{ConsentUnknown, FrequencyCap, Rule, Trigger};
+use super::shop::{Person, Shop};
+
+/// What a guard says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing against it.
+    Send,
+    /// Not now: look again at this time.
+    Defer(Timestamp, Reason),
+    /// Never.
+    Skip(Reason),
+}
+
+/// One judgement, with all that it rests on.
+#[derive(Clone, Copy)]
+pub struct Judge<'a> {
+    /// The member.
+    pub person: &'a Person<'a>,
+    /// The shop.
+    pub shop: &'a Shop<'a>,
+    /// The rule that asks.
+    pub rule: &'a Rule,
+    /// The instant of the judgement.
+    pub now: Timestamp,
+}
+
+type OccasionGuard<'a> = fn(&Judge<'a>, &Occasion) -> Verdict;
+type MessageGuard<'a> = (&'static str, fn(&Judge<'a>, &Message<'_>) -> Verdict);
+
+/// What is judged as a whole: one message, whatever it is about.
+pub struct Message<'a> {
+    /// Where it would go.
+    pub channel: &'a ChannelName,
+    /// When it is no longer worth sending.
+    pub valid_until: Timestamp,
+    /// The job itself, once there is one: it does not count against its own cap.
+    pub job: Option<&'a JobId>,
+    /// Jobs assembled in this very decision, which the ledger does not show yet.
+    pub fresh: &'a [Job],
+}
+
+impl<'a> Judge<'a> {
+    /// Judges one occasion: is this item, in this turn, still worth a word?
+    pub fn occasion(&self, occasion: &Occasion) -> Verdict {
+        if occasion.valid_until <= self.now {
+            return Verdict::Skip(Reason::Expired);
+        }
+        let guards: [OccasionGuard<'a>; 5] = [
+            Judge::still_needed,
+            Judge::not_held_out,
+            Judge::not_reminded,
+            Judge::item_not_suppressed,
+            Judge::in_stock,
+        ];
+        first_against(guards.into_iter().map(|guard| guard(self, occasion))).within(occasion.valid_until)
+    }
+
+    /// Judges the message as a whole; the record names every guard that was asked.
+    pub fn message(&self, message: &Message<'_>) -> (Verdict, Vec<Judgement>) {
+        let guards: [MessageGuard<'a>; 6] = [
+            ("suppression", Judge::not_suppressed),
+            ("consent", Judge::consented),
+            ("address", Judge::reachable),
+            ("orders_fresh_within", Judge::orders_fresh),
+            ("quiet_hours", Judge::hours_allow),
+            ("frequency_cap", Judge::below_caps),
+        ];
+        let mut record = Vec::with_capacity(guards.len());
+        for (name, guard) in guards {
+            let verdict = guard(self, message).within(message.valid_until);
+            record.push(Judgement { guard: name.to_owned(), verdict: verdict.to_string() });
+            if verdict != Verdict::Send {
+                return (verdict, record);
+            }
+        }
+        (Verdict::Send, record)
+    }
+
+    fn still_needed(&self, occasion: &Occasion) -> Verdict {
+        let days = self.person.days(self.rule.per, occasion.key.item);
+        let last = days.last().map(|d| d.day);
+        let kept = days
+            .iter()
+            .any(|d| d.day == occasion.anchor_day || d.anchor.as_str() == occasion.key.cycle.as_str());
+        match self.rule.trigger {
+            Trigger::Need(_)
+                if last.is_some_and(|day| day > occasion.anchor_day) && !self.is_last(occasion) =>
+            {
+                Verdict::Skip(Reason::Reordered)
+            }
+            _ if kept => Verdict::Send,
+            _ => Verdict::Skip(Reason::Returned),
+        }
+    }
+
+    /// The anchor's order is still the item's latest, whatever its corrected date.
+    fn is_last(&self, occasion: &Occasion) -> bool {
+        let days = self.person.days(self.rule.per, occasion.key.item);
+        days.last().is_some_and(|d| d.anchor.as_str() == occasion.key.cycle.as_str())
+    }
+
+    fn not_held_out(&self, _: &Occasion) -> Verdict {
+        let share = self.shop.rules.guards.holdout;
+        if share > 0.0 && holdout_share(&self.person.view.member.id, &self.rule.id) < share {
+            return Verdict::Skip(Reason::Holdout);
+        }
+        Verdict::Send
+    }
+
+    fn not_reminded(&self, occasion: &Occasion) -> Verdict {
+        if self.rule.purpose() != Purpose::Reminder || !self.shop.rules.guards.one_reminder_per_purchase {
+            return Verdict::Send;
+        }
+        let is_reminder =
+            |rule: &RuleId| self.shop.rules.get(rule).is_none_or(|r| r.purpose() == Purpose::Reminder);
+        let same_need = |item: Item| self.person.history.overlap(item, occasion.key.item, self.shop.catalog);
+        let reminded = self.person.view.occasions.iter().any(|o| {
+            o.is_served()
+                && o.key != occasion.key
+                && o.anchor_day == occasion.anchor_day
+                && is_reminder(&o.key.rule)
+                && same_need(o.key.item)
+        });
+        if reminded { Verdict::Skip(Reason::AlreadyReminded) } else { Verdict::Send }
+    }
+
+    fn item_not_suppressed(&self, occasion: &Occasion) -> Verdict {
+        let id = self.shop.catalog.item_id(occasion.key.item);
+        let about_item = |s: &Suppression| s.item.as_ref() == Some(&id);
+        if is_subscribed(self.person, self.shop, occasion.key.item)
+            && self.rule.purpose() == Purpose::Reminder
+        {
+            return Verdict::Skip(Reason::Subscribed);
+        }
+        self.suppressed_by(about_item)
+    }
+
+    fn in_stock(&self, occasion: &Occasion) -> Verdict {
+        let catalog = self.shop.catalog;
+        let mut bought =
+            self.person.history.purchases().iter().filter(|p| catalog.contains(occasion.key.item, p.product));
+        let available = bought.any(|p| catalog.product(p.product).is_none_or(|p| p.in_stock));
+        if available || self.rule.purpose() == Purpose::Care {
+            return Verdict::Send;
+        }
+        Verdict::Defer(Timestamp::MAX_UTC, Reason::OutOfStock)
+    }
+
+    fn not_suppressed(&self, _: &Message<'_>) -> Verdict {
+        self.suppressed_by(|s| s.item.is_none())
+    }
+
+    fn suppressed_by(&self, concerns: impl Fn(&Suppression) -> bool) -> Verdict {
+        let holds = |s: &&Suppression| {
+            concerns(s)
+                && s.purpose.is_none_or(|p| p == self.rule.purpose())
+                && s.until.is_none_or(|until| until > self.now)
+        };
+        // The longest opt-out counts; one without an end holds for ever.
+        let until =
+            self.person.view.suppressions.iter().filter(holds).map(|s| s.until.unwrap_or(Timestamp::MAX_UTC));
+        until.max().map_or(Verdict::Send, |until| Verdict::Defer(until, Reason::Suppressed))
+    }
+
+    fn consented(&self, message: &Message<'_>) -> Verdict {
+        let agreed = match &self.person.view.member.consent {
+            Some(purposes) => purposes.contains(&self.rule.purpose()),
+            None => match self.shop.rules.guards.consent_unknown {
+                ConsentUnknown::Allow => true,
+                ConsentUnknown::Deny => false,
+                ConsentUnknown::WebhookOnly => !message.channel.is_email(),
+            },
+        };
+        if agreed { Verdict::Send } else { Verdict::Defer(Timestamp::MAX_UTC, Reason::NoConsent) }
+    }
+
+    fn reachable(&self, message: &Message<'_>) -> Verdict {
+        if message.channel.is_email() && self.person.view.member.email.is_none() {
+            return Verdict::Defer(Timestamp::MAX_UTC, Reason::NoAddress);
+        }
+        Verdict::Send
+    }
+
+    fn orders_fresh(&self, _: &Message<'_>) -> Verdict {
+        let Some(within) = self.shop.rules.guards.orders_fresh_within else { return Verdict::Send };
+        let fresh = self.shop.orders_at.is_some_and(|at| at + within >= self.now);
+        if fresh || self.rule.purpose() == Purpose::Care {
+            return Verdict::Send;
+        }
+        Verdict::Defer(self.now + TimeDelta::hours(1), Reason::OrdersStale)
+    }
+
+    fn hours_allow(&self, _: &Message<'_>) -> Verdict {
+        let hours = hours(self.person, self.shop, self.rule);
+        if hours.allow(self.now) {
+            return Verdict::Send;
+        }
+        Verdict::Defer(hours.next(self.now), Reason::QuietHours)
+    }
+
+    fn below_caps(&self, message: &Message<'_>) -> Verdict {
+        let caps = &self.shop.rules.guards.frequency_caps;
+        let mine = |cap: &&FrequencyCap| cap.purpose.is_none_or(|p| p == self.rule.purpose());
+        let free_at = caps.iter().filter(mine).filter_map(|cap| self.free_at(cap, message)).max();
+        match free_at {
+            None => Verdict::Send,
+            Some(at) if at >= message.valid_until => Verdict::Skip(Reason::FrequencyCap),
+            Some(at) => {
+                let at = hours(self.person, self.shop, self.rule).next(at);
+                Verdict::Defer(at, Reason::FrequencyCap)
+            }
+        }
+    }
+
+    /// When a full cap has room again; `None` when it has room now.
+    fn free_at(&self, cap: &FrequencyCap, message: &Message<'_>) -> Option<Timestamp> {
+        let counts = |j: &&Job| {
+            !j.shadow
+                && j.state.counts_as_contact()
+                && Some(&j.id) != message.job
+                && cap.purpose.is_none_or(|p| p == j.purpose)
+                && j.contact_at() + cap.within > self.now
+        };
+        let jobs = self.person.view.jobs.iter().chain(message.fresh);
+        let mut contacts: Vec<Timestamp> = jobs.filter(counts).map(Job::contact_at).collect();
+        if (contacts.len() as u32) < cap.count {
+            return None;
+        }
+        contacts.sort();
+        // One slot opens when all but `count - 1` of the contacts have left the span.
+        let leaving = contacts.len() - (cap.count.max(1) as usize - 1) - 1;
+        if cap.count == 0 {
+            Some(Timestamp::MAX_UTC)
+        } else {
+            contacts.get(leaving).map(|at| *at + cap.within)
+        }
+    }
+}
+
+impl Verdict {
+    /// A deferral never looks beyond the end of what it defers.
+    fn within(self, valid_until: Timestamp) -> Self {
+        match self {
+            Verdict::Defer(until, reason) => Verdict::Defer(until.min(valid_until), reason),
+            other => other,
+        }
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Verdict::Send => f.write_str("send"),
+            Verdict::Defer(until, reason) => {
+                write!(
+                    f,
+                    "defer until {}: {reason}",
+                    until.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+                )
+            }
+            Verdict::Skip(reason) => write!(f, "skip: {reason}"),
+        }
+    }
+}
+
+/// The first verdict that is not `Send`; an end outweighs a delay.
+fn first_against(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
+    let against: Vec<Verdict> = verdicts.filter(|v| *v != Verdict::Send).collect();
+    let end = against.iter().find(|v| matches!(v, Verdict::Skip(_)));
+    end.or(against.first()).copied().unwrap_or(Verdict::Send)
+}
+
+/// Where a member stands in 0..1 for a rule: stable over time, restarts and machines.
+pub fn holdout_share(member: &MemberId, rule: &RuleId) -> f64 {
+    let hash = Sha256::digest(format!("{rule}\n{member}").as_bytes());
+    let head = hash.iter().take(6).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    head as f64 / (1_u64 << 48) as f64
+}

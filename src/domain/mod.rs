@@ -1,0 +1,21 @@
+//! The pure core: no async, no clock, no files, no network, no randomness. It decides; others act.
+
+pub mod assemble;
+pub mod calendar;
+pub mod catalog;
+pub mod change;
+pub mod guards;
+pub mod ids;
+pub mod interval;
+pub mod job;
+pub mod lifecycle;
+pub mod member;
+pub mod occasion;
+pub mod order;
+pub mod plan;
+pub mod problem;
+pub mod reason;
+pub mod reconcile;
+pub mod rules;
+pub mod shop;
+pub mod wording;

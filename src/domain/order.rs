@@ -1,0 +1,194 @@
+//! Owns order lines and how they fold into purchases (returns, gifts, kits, unpaid orders); knows nothing of forecasts.
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+
+use super::catalog::{Catalog, Item, Level};
+use super::ids::{Day, MemberId, OrderId, ProductId, ProductKey, Timestamp};
+
+/// One line of an order as a shop's record gives it, parsed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OrderLine {
+    /// The order.
+    pub order: OrderId,
+    /// Which line of the order.
+    pub line: LineIdentity,
+    /// Who ordered.
+    pub member: MemberId,
+    /// What.
+    pub product: ProductId,
+    /// The product's category, where the record says it.
+    pub category: Option<String>,
+    /// When.
+    pub ordered_at: Timestamp,
+    /// Pieces; negative for a return.
+    pub quantity: f64,
+    /// Price of one piece.
+    pub unit_price: Option<f64>,
+    /// The shop's word for the order's state.
+    pub status: Option<String>,
+    /// False when `status` says that nothing was bought.
+    pub counted: bool,
+    /// When it arrived.
+    pub delivered_at: Option<Timestamp>,
+    /// True when bought for another person.
+    pub gift: bool,
+}
+
+/// What makes an order line the same line again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum LineIdentity {
+    /// The shop numbers its lines.
+    Named(String),
+    /// The n-th line (from 0) of that product in the order.
+    Nth(u32),
+}
+
+/// One stored order line, as a decision sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// The order.
+    pub order: OrderId,
+    /// What.
+    pub product: ProductKey,
+    /// When.
+    pub at: Timestamp,
+    /// Pieces; negative for a return.
+    pub quantity: f64,
+    /// False when the order's status says that nothing was bought.
+    pub counted: bool,
+    /// True when bought for another person.
+    pub gift: bool,
+    /// When it arrived.
+    pub delivered_at: Option<Timestamp>,
+}
+
+/// What a member bought of one product at one moment, after returns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Purchase {
+    /// The order.
+    pub order: OrderId,
+    /// What.
+    pub product: ProductKey,
+    /// When.
+    pub at: Timestamp,
+    /// The shop's day of it.
+    pub day: Day,
+    /// Pieces kept, above zero.
+    pub quantity: f64,
+}
+
+/// All purchases of an item on one day: what the interval model counts as one event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PurchaseDay {
+    /// The shop's day.
+    pub day: Day,
+    /// Pieces kept, above zero.
+    pub quantity: f64,
+    /// The smallest order id of that day: what a cycle hangs on.
+    pub anchor: OrderId,
+    /// The first moment of that day's purchases.
+    pub at: Timestamp,
+}
+
+impl From<&Purchase> for PurchaseDay {
+    fn from(p: &Purchase) -> Self {
+        Self { day: p.day, quantity: p.quantity, anchor: p.order.clone(), at: p.at }
+    }
+}
+
+impl PurchaseDay {
+    fn add(&mut self, p: &Purchase) {
+        self.quantity += p.quantity;
+        if p.order < self.anchor {
+            self.anchor = p.order.clone();
+        }
+    }
+}
+
+/// A member's purchases in time order, with returns, gifts, kits and unpaid orders folded.
+#[derive(Debug, Clone, Default)]
+pub struct PurchaseHistory {
+    purchases: Vec<Purchase>,
+}
+
+impl PurchaseHistory {
+    /// Folds order lines: uncounted lines and gifts drop out, kits become their parts, and a return lowers the
+    /// purchase of its own order first, then the latest earlier purchase of the same product; one lowered to zero
+    /// is as if it had never been made.
+    pub fn fold(lines: &[Line], catalog: &Catalog, zone: Tz) -> Self {
+        let mut bought: Vec<Purchase> = Vec::with_capacity(lines.len());
+        let mut returned: Vec<Purchase> = Vec::new();
+        for line in lines.iter().filter(|l| l.counted && !l.gift && l.quantity != 0.0) {
+            for (product, pieces) in parts(line, catalog) {
+                let purchase = Purchase {
+                    order: line.order.clone(),
+                    product,
+                    at: line.at,
+                    day: Day::of(line.at, zone),
+                    quantity: pieces,
+                };
+                if pieces > 0.0 { bought.push(purchase) } else { returned.push(purchase) }
+            }
+        }
+        bought.sort_by(|a, b| (a.at, &a.order, a.product).cmp(&(b.at, &b.order, b.product)));
+        returned.sort_by(|a, b| (a.at, &a.order, a.product).cmp(&(b.at, &b.order, b.product)));
+        for back in &returned {
+            take_back(&mut bought, back);
+        }
+        bought.retain(|p| p.quantity > 0.0);
+        Self { purchases: bought }
+    }
+
+    /// Every purchase, in time order.
+    pub fn purchases(&self) -> &[Purchase] {
+        &self.purchases
+    }
+
+    /// The days on which the member bought each item of `level`, in order.
+    pub fn by_item(&self, level: Level, catalog: &Catalog) -> BTreeMap<Item, Vec<PurchaseDay>> {
+        let mut items: BTreeMap<Item, Vec<PurchaseDay>> = BTreeMap::new();
+        for purchase in &self.purchases {
+            let Some(item) = catalog.item(purchase.product, level) else { continue };
+            let days = items.entry(item).or_default();
+            match days.last_mut() {
+                Some(day) if day.day == purchase.day => day.add(purchase),
+                _ => days.push(PurchaseDay::from(purchase)),
+            }
+        }
+        items
+    }
+
+    /// True when the member bought one product that belongs to both items: the items then stand for one need.
+    pub fn overlap(&self, a: Item, b: Item, catalog: &Catalog) -> bool {
+        a == b
+            || self.purchases.iter().any(|p| catalog.contains(a, p.product) && catalog.contains(b, p.product))
+    }
+}
+
+/// A kit counts as its parts, anything else as itself.
+fn parts(line: &Line, catalog: &Catalog) -> Vec<(ProductKey, f64)> {
+    match catalog.product(line.product) {
+        Some(kit) if !kit.contains.is_empty() => {
+            kit.contains.iter().map(|(part, pieces)| (*part, pieces * line.quantity)).collect()
+        }
+        _ => vec![(line.product, line.quantity)],
+    }
+}
+
+fn take_back(bought: &mut [Purchase], back: &Purchase) {
+    let mut left = -back.quantity;
+    let own = |p: &Purchase| p.product == back.product && p.order == back.order;
+    let earlier = |p: &Purchase| p.product == back.product && p.order != back.order && p.at <= back.at;
+    let order = (0..bought.len()).rev().filter(|&i| own(&bought[i]));
+    let order: Vec<usize> = order.chain((0..bought.len()).rev().filter(|&i| earlier(&bought[i]))).collect();
+    for i in order {
+        let taken = left.min(bought[i].quantity);
+        bought[i].quantity -= taken;
+        left -= taken;
+        if left <= 0.0 {
+            return;
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Owns the problem: one thing wrong in a file that people write, where it stands and what to write instead; knows
+//! nothing of the files.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// One thing wrong in the settings, the rules or a template. Lines and columns count from 1, columns in characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Problem {
+    /// The file as people know it; for an override, the environment variable.
+    pub file: String,
+    /// The line.
+    pub line: u32,
+    /// The column.
+    pub column: u32,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
+        if self.help.is_empty() { Ok(()) } else { write!(f, "\n  help: {}", self.help) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_reads_like_a_compiler_message() {
+        let mut problem = Problem {
+            file: "rules/refill.toml".into(),
+            line: 3,
+            column: 8,
+            message: "`rule.kind` is missing".into(),
+            help: "write `kind = \"care\"`".into(),
+        };
+        let expected = "rules/refill.toml:3:8: `rule.kind` is missing\n  help: write `kind = \"care\"`";
+        assert_eq!(problem.to_string(), expected);
+        problem.help.clear();
+        assert_eq!(problem.to_string(), "rules/refill.toml:3:8: `rule.kind` is missing");
+    }
+}

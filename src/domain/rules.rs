@@ -1,0 +1,231 @@
+//! Owns the rules as they mean, already valid; knows nothing of TOML.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::TimeDelta;
+use sha2::{Digest, Sha256};
+
+use super::calendar::{DailyWindow, Festival};
+use super::catalog::Level;
+use super::ids::{ChannelName, RuleId};
+use super::lifecycle::Stage;
+use super::member::Purpose;
+
+/// Everything brands tune, in the order in which reminder rules claim a need: by priority, then as the files stand.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    rules: Vec<Rule>,
+    hashes: HashMap<RuleId, String>,
+    /// What every message must pass.
+    pub guards: Guards,
+    /// Named times of the year that hold, pull forward or merge messages.
+    pub festivals: Vec<Festival>,
+    hash: String,
+}
+
+/// One reason to write to members.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// The rule's own id.
+    pub id: RuleId,
+    /// Earlier ids: their occasions count as this rule's own.
+    pub formerly: Vec<RuleId>,
+    /// What asks for a message.
+    pub trigger: Trigger,
+    /// Which products it is about.
+    pub about: About,
+    /// How purchases are gathered into items.
+    pub per: Level,
+    /// Which members it is for.
+    pub audience: Audience,
+    /// What must be known before it speaks.
+    pub needs: Needs,
+    /// The hours of the day, member-local, in which it sends.
+    pub window: Option<DailyWindow>,
+    /// Where it sends.
+    pub channel: ChannelName,
+    /// The template's name; a webhook needs none.
+    pub template: Option<String>,
+    /// Occasions due within this span of the first go into one message.
+    pub combine_within: TimeDelta,
+    /// How long after its due date a message is still worth sending.
+    pub valid_for: TimeDelta,
+    /// Higher claims a need before lower.
+    pub priority: i32,
+}
+
+/// What asks for a message. A need asks for a reminder, everything else for a care message.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Trigger {
+    /// The member is about to run out.
+    Need(When),
+    /// A purchase of the item.
+    Purchase {
+        /// Only the member's first purchase of the item.
+        first_only: bool,
+        /// How long after the purchase.
+        after: TimeDelta,
+    },
+}
+
+/// When a reminder goes, against the forecast need.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum When {
+    /// So many days before the median need date.
+    Before(i32),
+    /// On the day that most likely helps.
+    Best,
+}
+
+/// Which products a rule is about; a list left empty does not restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// Product ids.
+    pub products: BTreeSet<String>,
+    /// Categories.
+    pub categories: BTreeSet<String>,
+    /// Groups.
+    pub groups: BTreeSet<String>,
+    /// Product tags.
+    pub tags: BTreeSet<String>,
+}
+
+/// Which members a rule is for; a list left empty does not restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Audience {
+    /// Lifecycle stages.
+    pub stages: BTreeSet<Stage>,
+    /// Regions.
+    pub regions: BTreeSet<String>,
+    /// Member tags: any of them.
+    pub tags: BTreeSet<String>,
+    /// Locales; `zh` also means `zh-TW`.
+    pub locales: BTreeSet<String>,
+}
+
+/// What must be known before a rule speaks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Needs {
+    /// Purchase days of the item.
+    pub purchases: u32,
+    /// Of those written to, this share buys within a week; 0 asks for nothing.
+    pub chance: f64,
+}
+
+/// What every message must pass.
+#[derive(Debug, Clone)]
+pub struct Guards {
+    /// Member-local hours in which nothing is sent.
+    pub quiet_hours: Option<DailyWindow>,
+    /// At most so many messages in so many days.
+    pub frequency_caps: Vec<FrequencyCap>,
+    /// The share of members that a rule leaves alone, to measure it.
+    pub holdout: f64,
+    /// One reminder for each purchase, over all rules.
+    pub one_reminder_per_purchase: bool,
+    /// Reminders wait while the order feed is older than this.
+    pub orders_fresh_within: Option<TimeDelta>,
+    /// What to do about a member who was never asked.
+    pub consent_unknown: ConsentUnknown,
+}
+
+impl Default for Guards {
+    fn default() -> Self {
+        Self {
+            quiet_hours: None,
+            frequency_caps: Vec::new(),
+            holdout: 0.0,
+            one_reminder_per_purchase: true,
+            orders_fresh_within: None,
+            consent_unknown: ConsentUnknown::WebhookOnly,
+        }
+    }
+}
+
+/// At most `count` messages of a purpose (or of any) within `within`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrequencyCap {
+    /// Which messages it counts; `None` counts all.
+    pub purpose: Option<Purpose>,
+    /// How many.
+    pub count: u32,
+    /// In how long.
+    pub within: TimeDelta,
+}
+
+/// What to do about a member whose consent the shop never told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsentUnknown {
+    /// Webhooks only: the receiver knows.
+    WebhookOnly,
+    /// Send.
+    Allow,
+    /// Stay silent.
+    Deny,
+}
+
+impl Rule {
+    /// What the rule's messages are for.
+    pub fn purpose(&self) -> Purpose {
+        match self.trigger {
+            Trigger::Need(_) => Purpose::Reminder,
+            Trigger::Purchase { .. } => Purpose::Care,
+        }
+    }
+
+    /// The rule's own id and its former ones.
+    pub fn ids(&self) -> Vec<RuleId> {
+        std::iter::once(&self.id).chain(&self.formerly).cloned().collect()
+    }
+
+    /// True when `id` is the rule's own or a former one.
+    pub fn answers_to(&self, id: &RuleId) -> bool {
+        self.id == *id || self.formerly.contains(id)
+    }
+}
+
+impl Rules {
+    /// Rules in the order in which the files stand; sorts them by priority and takes their hash.
+    pub fn new(mut rules: Vec<Rule>, guards: Guards, festivals: Vec<Festival>) -> Self {
+        rules.sort_by_key(|r| -r.priority);
+        let hash = short_hash(&format!("{rules:?}{guards:?}{festivals:?}"));
+        let calendar = format!("{:?}{festivals:?}", guards.quiet_hours);
+        let hashes = rules.iter().map(|r| (r.id.clone(), short_hash(&format!("{r:?}{calendar}")))).collect();
+        Self { rules, hashes, guards, festivals, hash }
+    }
+
+    /// Every rule, the first to claim a need first.
+    pub fn all(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rule that an occasion or job belongs to, by its own id or a former one.
+    pub fn get(&self, id: &RuleId) -> Option<&Rule> {
+        self.rules.iter().find(|r| r.id == *id).or_else(|| self.rules.iter().find(|r| r.answers_to(id)))
+    }
+
+    /// Twelve hex digits over everything the rules say.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// What decides an occasion's date besides the member's history: the rule, and the calendar it is laid on.
+    pub fn hash_of(&self, rule: &Rule) -> &str {
+        self.hashes.get(&rule.id).map_or("", String::as_str)
+    }
+
+    /// The levels that some rule, or the lifecycle stage, forecasts at.
+    pub fn levels(&self) -> BTreeSet<Level> {
+        self.rules.iter().map(|r| r.per).chain([Level::Member]).collect()
+    }
+
+    /// The longest span that a frequency cap looks back over.
+    pub fn longest_cap(&self) -> TimeDelta {
+        self.guards.frequency_caps.iter().map(|c| c.within).max().unwrap_or_else(TimeDelta::zero)
+    }
+}
+
+/// Twelve hex digits of SHA-256.
+pub fn short_hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(6).map(|b| format!("{b:02x}")).collect()
+}

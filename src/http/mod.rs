@@ -1,0 +1,152 @@
+//! The face towards machines and members: health, metrics and the unsubscribe page; decides nothing and keeps nothing.
+
+mod health;
+mod page;
+mod unsubscribe;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures::future::BoxFuture;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::member::Purpose;
+use crate::domain::reason::Language;
+
+/// The largest body that is read, in bytes.
+const LARGEST_BODY: usize = 64 * 1024;
+/// A request is answered within this time, its body included.
+const LONGEST_REQUEST: Duration = Duration::from_secs(10);
+
+/// What the routes ask of the process they stand in.
+#[derive(Clone)]
+pub struct Face {
+    /// The parts that cannot work now, each with what is wrong; readiness is their absence.
+    pub troubles: Arc<dyn Fn() -> Vec<(String, String)> + Send + Sync>,
+    /// All metrics, as Prometheus reads them.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// The language of the member whom an unsubscribe token names; `None` only for a token that is not ours. When
+    /// the member cannot be looked up, the shop's language is answer enough.
+    pub language: Arc<dyn Fn(String) -> BoxFuture<'static, Option<Language>> + Send + Sync>,
+    /// Stops messages of this purpose, all of them for `None`, to the member whom a token names; true once it is
+    /// recorded, and so again when it already was.
+    pub stop: Arc<dyn Fn(String, Option<Purpose>) -> BoxFuture<'static, bool> + Send + Sync>,
+}
+
+/// All routes.
+pub fn router(face: Face) -> Router {
+    router_within(LONGEST_REQUEST, face)
+}
+
+fn router_within(limit: Duration, face: Face) -> Router {
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/u/{token}", get(unsubscribe::show).post(unsubscribe::stop))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn(move |request, next| in_time(limit, request, next)))
+        .with_state(face)
+}
+
+async fn in_time(limit: Duration, request: Request, next: Next) -> Response {
+    let late = |_| (StatusCode::SERVICE_UNAVAILABLE, "this took too long, try again\n").into_response();
+    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(late)
+}
+
+/// Answers until `stop`, then lets requests under way finish, for as long as a request may take.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
+    serve_within(LONGEST_REQUEST, listener, router, stop).await
+}
+
+async fn serve_within(
+    grace: Duration,
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    let server = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    // A client that never ends its request must not hold the process.
+    let cut = async {
+        stop.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        ended = server.into_future() => ended,
+        () = cut => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    /// Rings the bell when it is asked.
+    fn face_that_never_answers(bell: &Arc<Notify>) -> Face {
+        let bell = bell.clone();
+        Face {
+            troubles: Arc::new(Vec::new),
+            metrics: Arc::new(String::new),
+            language: Arc::new(move |_| {
+                bell.notify_one();
+                Box::pin(std::future::pending())
+            }),
+            stop: Arc::new(|_, _| Box::pin(std::future::pending())),
+        }
+    }
+
+    async fn listen() -> (TcpListener, std::net::SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    #[tokio::test]
+    async fn what_takes_too_long_is_given_up() {
+        let (listener, address) = listen().await;
+        let router = router_within(Duration::from_millis(50), face_that_never_answers(&Arc::default()));
+        tokio::spawn(serve(listener, router, CancellationToken::new()));
+        let requests = [
+            "GET /u/x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+            // a body that was promised and never comes
+            "POST /u/x HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 9\r\n\r\nabc",
+        ];
+        for request in requests {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_in_the_middle_of_its_request_does_not_hold_the_process() {
+        let (listener, address) = listen().await;
+        let stop = CancellationToken::new();
+        let asked = Arc::new(Notify::new());
+        let router = router(face_that_never_answers(&asked));
+        let served = tokio::spawn(serve_within(Duration::from_millis(50), listener, router, stop.clone()));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /u/x HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        asked.notified().await;
+        stop.cancel();
+        let ended = tokio::time::timeout(Duration::from_secs(5), served).await;
+        assert!(ended.is_ok_and(|joined| joined.is_ok_and(|served| served.is_ok())));
+    }
+}

@@ -1,0 +1,130 @@
+//! Owns the pages that members see, in their language: plain, small, readable by any device; knows nothing of tokens.
+
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{Html, IntoResponse, Response};
+
+use crate::domain::member::Purpose;
+use crate::domain::reason::Language;
+
+const STYLE: &str = "body{font:1.125rem/1.6 system-ui,sans-serif;max-width:32rem;margin:3rem auto;padding:0 1rem;\
+    color:#1a1a1a;background:#fff}button{font:inherit;display:block;width:100%;margin:1rem 0 .25rem;padding:.75rem;\
+    border:2px solid #1a1a1a;border-radius:.5rem;background:#fff;color:inherit;cursor:pointer}\
+    button:focus-visible{outline:3px solid #0b57d0;outline-offset:2px}p{margin:.25rem 0 1rem}";
+
+/// Nothing is loaded, framed or run; the one style is known by its hash, and the form leads back to this page.
+const POLICY: &str = "default-src 'none'; style-src 'sha256-PaGI67txBeNoqaINvZ5dtG8eMagqk3/wpwD2iB+jPR8='; form-action 'self'; \
+    base-uri 'none'; frame-ancestors 'none'";
+
+/// The choices, one button each.
+pub(super) fn choices(language: Language) -> Response {
+    let page = match language {
+        Language::English => {
+            "<h1>Stop messages</h1><p>Nothing has been changed yet. What should no longer reach you?</p>\
+             <form method=\"post\">\
+             <button name=\"purpose\" value=\"reminder\" aria-describedby=\"r\">Stop reminders</button>\
+             <p id=\"r\">Tips for what you bought may still come.</p>\
+             <button name=\"purpose\" value=\"all\" aria-describedby=\"a\">Stop all messages</button>\
+             <p id=\"a\">Neither reminders nor tips will come.</p></form>"
+        }
+        Language::Chinese => {
+            "<h1>停止接收訊息</h1><p>目前尚未變更任何設定。你不想再收到哪些訊息?</p>\
+             <form method=\"post\">\
+             <button name=\"purpose\" value=\"reminder\" aria-describedby=\"r\">停止回購提醒</button>\
+             <p id=\"r\">仍可能收到你所購商品的使用建議。</p>\
+             <button name=\"purpose\" value=\"all\" aria-describedby=\"a\">停止所有訊息</button>\
+             <p id=\"a\">回購提醒與使用建議都不會再寄送。</p></form>"
+        }
+    };
+    whole(StatusCode::OK, language, page)
+}
+
+/// What was stopped.
+pub(super) fn stopped(language: Language, purpose: Option<Purpose>) -> Response {
+    let page = match (language, purpose) {
+        (Language::English, Some(Purpose::Reminder)) => {
+            "<h1>Reminders are stopped</h1><p>You will get no more reminders from us.</p>"
+        }
+        (Language::English, _) => {
+            "<h1>Messages are stopped</h1><p>You will get no more reminders and no more tips from us.</p>"
+        }
+        (Language::Chinese, Some(Purpose::Reminder)) => {
+            "<h1>已停止回購提醒</h1><p>我們不會再寄回購提醒給你。</p>"
+        }
+        (Language::Chinese, _) => "<h1>已停止所有訊息</h1><p>我們不會再寄回購提醒與使用建議給你。</p>",
+    };
+    whole(StatusCode::OK, language, page)
+}
+
+/// It could not be recorded now.
+pub(super) fn not_stopped(language: Language) -> Response {
+    let page = match language {
+        Language::English => {
+            "<h1>This did not work</h1><p>Nothing has been changed. Please try again in a few minutes.</p>"
+        }
+        Language::Chinese => "<h1>暫時無法處理</h1><p>設定尚未變更,請過幾分鐘再試一次。</p>",
+    };
+    whole(StatusCode::SERVICE_UNAVAILABLE, language, page)
+}
+
+/// The link is not ours; nobody's language is known.
+pub(super) fn unknown() -> Response {
+    let page = "<h1>This link is not valid</h1><p>Please use the whole link from the message.</p>\
+        <div lang=\"zh-TW\"><h2>此連結無效</h2><p>請使用訊息中的完整連結。</p></div>";
+    whole(StatusCode::NOT_FOUND, Language::English, page)
+}
+
+fn whole(status: StatusCode, language: Language, body: &str) -> Response {
+    let (lang, title) = match language {
+        Language::English => ("en", "Message settings"),
+        Language::Chinese => ("zh-TW", "訊息設定"),
+    };
+    let html = format!(
+        "<!doctype html><html lang=\"{lang}\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <title>{title}</title><style>{STYLE}</style></head><body><main>{body}</main></body></html>"
+    );
+    (status, headers(lang), Html(html)).into_response()
+}
+
+fn headers(lang: &'static str) -> [(HeaderName, &'static str); 7] {
+    [
+        (CONTENT_LANGUAGE, lang),
+        (CACHE_CONTROL, "no-store"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // The address of the page is the member's key: it leaks nowhere, and no search engine keeps it.
+        (REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    fn base64(bytes: &[u8]) -> String {
+        const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let group = |chunk: &[u8]| {
+            let bits =
+                chunk.iter().chain(&[0, 0]).take(3).fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+            let sign = |i: usize| {
+                if i > chunk.len() { '=' } else { char::from(SIGNS[(bits >> (18 - 6 * i) & 63) as usize]) }
+            };
+            (0..4).map(sign).collect::<String>()
+        };
+        bytes.chunks(3).map(group).collect()
+    }
+
+    #[test]
+    fn the_policy_knows_the_style() {
+        let expected = format!("style-src 'sha256-{}';", base64(&Sha256::digest(STYLE)));
+        assert!(POLICY.contains(&expected), "{expected}");
+    }
+}

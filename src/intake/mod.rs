@@ -1,0 +1,123 @@
+//! Owns the way in: order, member and product records out of a shop's files; knows nothing of where they are kept.
+//!
+//! Two halves meet in the cells of a row: `rows` reads (a file's bytes → cells by field), `records`
+//! understands (cells → a record, or the reason why not). `columns` says which header is which field.
+
+mod columns;
+mod error;
+mod records;
+mod rejects;
+mod rows;
+mod source;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::marker::PhantomData;
+use std::mem;
+
+use chrono_tz::Tz;
+
+use crate::domain::ids::Timestamp;
+use columns::Columns;
+use records::SoFar;
+use rows::{Row, Rows};
+
+pub use error::IntakeError;
+pub use records::Record;
+pub use rejects::{Reject, Rejects};
+pub use source::{Format, Source};
+
+/// How the shop wants its files of one kind of record to be read.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The zone of times that carry no offset.
+    pub zone: Tz,
+    /// Times after this one are rejected: the end of tomorrow.
+    pub latest: Timestamp,
+    /// Our name of a column → the file's header; what stands here is looked for by no other name.
+    pub columns: BTreeMap<String, String>,
+    /// The words for orders that bought nothing, in lower case.
+    pub not_a_purchase: Vec<String>,
+}
+
+/// What a file turned out to hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// Rows in the file, rejected ones too.
+    pub read: u64,
+    /// Rows that are no record.
+    pub rejected: u64,
+    /// Columns that nobody reads, as the file writes them; of a JSON lines file the first hundred.
+    pub unknown_columns: Vec<String>,
+}
+
+/// The first pass: judges every row, keeps none, and hands over what is wrong with the bad ones.
+/// `progress` hears the bytes read so far of the file as it lies on disk.
+pub fn judge<R: Record>(
+    source: &Source,
+    reading: &Reading,
+    rejects: &mut dyn FnMut(Reject) -> io::Result<()>,
+    progress: &dyn Fn(u64),
+) -> Result<Judged, IntakeError> {
+    let mut records = Records::<R>::open(source, reading, progress)?;
+    let mut judged = Judged::default();
+    while let Some(record) = records.next()? {
+        judged.read += 1;
+        if let Err(reject) = record {
+            judged.rejected += 1;
+            rejects(reject).map_err(IntakeError::Rejects)?;
+        }
+    }
+    judged.unknown_columns = records.rows.unknown_columns();
+    Ok(judged)
+}
+
+/// The second pass: hands over the good records in the file's order, `chunk` at a time; bad rows are passed over,
+/// [`judge`] has told of them. Stops at the first error of `sink`.
+pub fn read<R: Record, E: From<IntakeError>>(
+    source: &Source,
+    reading: &Reading,
+    chunk: usize,
+    progress: &dyn Fn(u64),
+    mut sink: impl FnMut(Vec<R>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut records = Records::<R>::open(source, reading, progress)?;
+    let mut full = Vec::new();
+    while let Some(record) = records.next()? {
+        full.extend(record.ok());
+        if full.len() >= chunk.max(1) {
+            sink(mem::take(&mut full))?;
+        }
+    }
+    if full.is_empty() { Ok(()) } else { sink(full) }
+}
+
+/// One pass over a file: its rows, and what understanding them has learnt so far.
+struct Records<'a, R> {
+    rows: Rows<'a>,
+    row: Row,
+    so_far: SoFar<'a>,
+    kind: PhantomData<R>,
+}
+
+impl<'a, R: Record> Records<'a, R> {
+    fn open(
+        source: &'a Source,
+        reading: &'a Reading,
+        progress: &'a dyn Fn(u64),
+    ) -> Result<Self, IntakeError> {
+        let columns = Columns::new(R::KIND, R::FIELDS, &reading.columns)?;
+        let rows = Rows::open(source, columns, progress)?;
+        Ok(Self { rows, row: Row::default(), so_far: SoFar::new(reading), kind: PhantomData })
+    }
+
+    /// The next record, or what is wrong with its row; none at the end of the file.
+    fn next(&mut self) -> Result<Option<Result<R, Reject>>, IntakeError> {
+        let Some(row) = self.rows.next(&mut self.row)? else { return Ok(None) };
+        let record = row.and_then(|()| R::understand(&self.row, &mut self.so_far));
+        Ok(Some(record.map_err(|reason| self.rows.reject(reason))))
+    }
+}
+
+#[cfg(test)]
+mod tests;

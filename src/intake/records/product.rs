@@ -1,0 +1,63 @@
+//! Owns how a row becomes a product record; knows nothing of files.
+
+use super::{CATEGORY, PRODUCT_ID, Record, SoFar, cell, of};
+use crate::domain::catalog::ProductRecord;
+use crate::domain::ids::ProductId;
+use crate::intake::columns::{Field, Shape};
+use crate::intake::rows::{Bad, Row};
+
+impl Record for ProductRecord {
+    const KIND: &'static str = "products";
+    const FIELDS: &'static [Field] = &[
+        PRODUCT_ID,
+        Field::optional("name", "product name, item name, title, 商品名稱, 產品名稱, 品名, 名稱"),
+        Field::optional("category", CATEGORY),
+        Field::optional("group", "product group, 群組, 商品群組"),
+        Field::optional("tags", "tag, product tags, 標籤, 商品標籤").shaped(Shape::List),
+        Field::optional("days_supply", "days of supply, supply days, 使用天數, 可用天數"),
+        Field::optional("contains", "parts, bundle, kit, 組合內容, 內容物").shaped(Shape::Pairs('*')),
+        Field::optional("url", "link, product url, product link, 網址, 商品網址, 連結, 商品連結"),
+        Field::optional("in_stock", "is in stock, 有庫存, 有貨, 是否有貨"),
+        Field::optional("replenishable", "is replenishable, consumable, 消耗品, 可回購"),
+        Field::optional("usage_tip", "usage, how to use, 使用方式, 使用方法, 使用說明"),
+        Field::optional("caution", "cautions, warning, 注意事項, 警語"),
+    ];
+
+    fn understand(row: &Row, _: &mut SoFar<'_>) -> Result<Self, Bad> {
+        let [id, name, category, group, tags, supply, contains, url, in_stock, replenishable, tip, caution] =
+            row.cells();
+        let id: ProductId = of("product_id", cell::id(id))?.into();
+        Ok(Self {
+            name: name.map(str::to_owned),
+            category: category.map(str::to_owned),
+            group: group.map(str::to_owned),
+            tags: tags.map(|tags| cell::parts(tags).map(str::to_owned).collect()),
+            days_supply: of("days_supply", cell::or_clear(supply, above_zero))?,
+            contains: of("contains", contains.map(|kit| parts(kit, &id)).transpose())?,
+            url: url.map(str::to_owned),
+            in_stock: of("in_stock", cell::boolean(in_stock))?,
+            replenishable: of("replenishable", cell::boolean(replenishable))?,
+            usage_tip: tip.map(str::to_owned),
+            caution: caution.map(str::to_owned),
+            id,
+        })
+    }
+}
+
+fn above_zero(cell: &str) -> Result<f64, Bad> {
+    let number = cell::number(Some(cell))?.filter(|n| *n > 0.0);
+    number.ok_or_else(|| format!("{} is not above zero", cell::shown(cell)))
+}
+
+/// A kit's parts: `A*2;B*1`, and `B` alone is one.
+fn parts(cell: &str, kit: &ProductId) -> Result<Vec<(ProductId, f64)>, Bad> {
+    let part = |part: &str| {
+        let (product, pieces) = part.rsplit_once('*').unwrap_or((part, "1"));
+        let product = cell::id(Some(product.trim()))?;
+        match product == kit.as_str() {
+            true => Err("a kit cannot contain itself".to_owned()),
+            false => Ok((product.into(), above_zero(pieces.trim())?)),
+        }
+    };
+    cell::parts(cell).map(part).collect()
+}

@@ -1,0 +1,100 @@
+//! Owns the bad rows and the file that they go to; knows nothing of what is wrong with them.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A row that is no record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// The line of the file on which it starts, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub reason: String,
+    /// The row as it stands there; what is too long is cut, what is no UTF-8 replaced.
+    pub row: String,
+}
+
+impl Reject {
+    /// Longest text of a row that is kept, in bytes.
+    const LONGEST: usize = 4096;
+
+    pub(super) fn new(line: u64, reason: String, raw: &[u8]) -> Self {
+        let kept = raw.get(..Self::LONGEST).unwrap_or(raw);
+        let mut row = String::from_utf8_lossy(kept).trim_end_matches(['\r', '\n']).to_owned();
+        if kept.len() < raw.len() {
+            row.push('…');
+        }
+        Self { line, reason, row }
+    }
+}
+
+/// The rejects file of one input: columns `line,reason,row`; it comes into being with the first reject.
+/// It holds personal data: only its owner can read it.
+pub struct Rejects {
+    path: PathBuf,
+    file: Option<csv::Writer<fs::File>>,
+}
+
+impl Rejects {
+    /// The rejects of the input of that name: `NAME.rejects.csv` in `folder`, in place of an earlier import's.
+    pub fn new(folder: &Path, input_name: &str) -> Self {
+        Self { path: folder.join(format!("{input_name}.rejects.csv")), file: None }
+    }
+
+    /// Adds one.
+    pub fn write(&mut self, reject: &Reject) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(create(&self.path)?),
+        };
+        Ok(file.write_record([&reject.line.to_string(), &reject.reason, &reject.row])?)
+    }
+
+    /// Flushes; the file's path when there is one.
+    pub fn finish(self) -> io::Result<Option<PathBuf>> {
+        let Some(mut file) = self.file else { return Ok(None) };
+        file.flush()?;
+        Ok(Some(self.path))
+    }
+}
+
+fn create(path: &Path) -> io::Result<csv::Writer<fs::File>> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = csv::Writer::from_writer(options.open(path)?);
+    file.write_record(["line", "reason", "row"])?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_comes_with_the_first_reject() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("var");
+        assert_eq!(Rejects::new(&data, "orders.csv").finish().unwrap(), None);
+        assert!(!data.exists());
+
+        let mut rejects = Rejects::new(&data, "orders.csv");
+        rejects.write(&Reject::new(7, "order_id: is empty".into(), b",\"a\nb\"\r\n")).unwrap();
+        let path = rejects.finish().unwrap().unwrap();
+        assert_eq!(path, data.join("orders.csv.rejects.csv"));
+        let text = fs::read_to_string(path).unwrap();
+        assert_eq!(text, "line,reason,row\n7,order_id: is empty,\",\"\"a\nb\"\"\"\n");
+    }
+
+    #[test]
+    fn the_row_is_bounded() {
+        let row = Reject::new(1, String::new(), &[b'x'; 10_000]).row;
+        assert_eq!(row.len(), Reject::LONGEST + '…'.len_utf8());
+        assert_eq!(Reject::new(1, String::new(), b"a\xff\n").row, "a\u{fffd}");
+    }
+}

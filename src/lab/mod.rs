@@ -1,0 +1,4 @@
+//! Owns trials of the pure core over past or made-up orders; knows nothing of ledgers and faces.
+
+pub mod backtest;
+pub mod shop;

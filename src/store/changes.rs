@@ -1,0 +1,217 @@
+//! Owns how each change and each settlement is one conditional statement (a new job: one more an occasion); decides nothing.
+
+use super::rows::{content, key_values, new_job};
+use super::value::{Statement, json, values};
+use super::{Decided, MemberKey, Settlement, StoreError};
+use crate::domain::change::Change;
+use crate::domain::ids::{JobId, Timestamp};
+use crate::domain::job::Job;
+use crate::domain::occasion::{Occasion, OccasionKey};
+use crate::domain::reason::Reason;
+
+/// What a group of decisions writes: the statements in order, and which of them tell whether a change took effect.
+#[derive(Debug)]
+pub(super) struct Script<R> {
+    pub statements: Vec<Statement>,
+    decided: Vec<(MemberKey, R, Vec<usize>)>,
+}
+
+impl<R> Script<R> {
+    pub fn new() -> Self {
+        Self { statements: Vec::new(), decided: Vec::new() }
+    }
+
+    /// Adds one member's decision.
+    pub fn add(
+        &mut self,
+        member: MemberKey,
+        changes: &[Change],
+        value: R,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tells = Vec::with_capacity(changes.len());
+        for change in changes {
+            tells.push(self.statements.len());
+            statements(member.0, change, now, &mut self.statements)?;
+        }
+        self.decided.push((member, value, tells));
+        Ok(())
+    }
+
+    /// What became of it, given how many rows each statement changed.
+    pub fn finish(self, affected: &[u64]) -> Vec<Decided<R>> {
+        let took = |i: &usize| affected.get(*i).is_some_and(|&rows| rows > 0);
+        let decided = self.decided.into_iter();
+        decided
+            .map(|(member, value, tells)| Decided {
+                member,
+                value,
+                applied: tells.iter().map(took).collect(),
+            })
+            .collect()
+    }
+}
+
+const OPEN: &str = "occasion.member = $1 AND occasion.rule = $2 AND occasion.step = $3 AND occasion.item = $4 \
+    AND occasion.cycle = $5 AND occasion.state = 'open'";
+
+/// The statements of one change; the first one tells whether it took effect.
+fn statements(
+    member: i64,
+    change: &Change,
+    now: Timestamp,
+    into: &mut Vec<Statement>,
+) -> Result<(), StoreError> {
+    match change {
+        Change::Plan(occasion) => into.push(plan(member, occasion)?),
+        Change::Move(occasion) => into.push(shift(member, occasion)?),
+        Change::Withdraw(key) => {
+            into.push(Statement::new(format!("DELETE FROM occasion WHERE {OPEN}"), key_values(member, key)));
+        }
+        Change::Hold(key, until, reason) => into.push(hold(member, key, *until, *reason)),
+        Change::Close(key, reason) => into.push(close(member, key, *reason)),
+        Change::Assemble(job, occasions) => {
+            into.push(new_job(member, job, now)?);
+            into.extend(occasions.iter().map(|key| serve(member, key, job)));
+        }
+        Change::Start { job, at, lease_until, content: said } => into.push(Statement::new(
+            "UPDATE job SET state = 'sending', changed_at = $2, handed_over_at = $3, content = $4, lease_until = $5, \
+             reason = NULL WHERE id = $1 AND state = 'queued'",
+            values![job.as_str(), now, *at, content(Some(said))?, *lease_until],
+        )),
+        Change::Defer(id, until, reason) => into.push(Statement::new(
+            "UPDATE job SET state = 'scheduled', changed_at = $2, not_before = $3, reason = $4, lease_until = NULL \
+             WHERE id = $1 AND state = 'queued'",
+            values![id.as_str(), now, *until, reason.as_str()],
+        )),
+        Change::Skip(id, reason) => into.push(end(id, "skipped", *reason, now)),
+        Change::Cancel(id, reason) => into.push(end(id, "cancelled", *reason, now)),
+        Change::Replay(id, valid_until) => into.push(Statement::new(
+            "UPDATE job SET state = 'scheduled', changed_at = $2, valid_until = $3, pinned = true, attempts = 0, tries = 0, \
+             content = NULL, reason = NULL, not_before = NULL \
+             WHERE id = $1 AND state IN ('failed', 'uncertain', 'skipped', 'cancelled')",
+            values![id.as_str(), now, *valid_until],
+        )),
+        Change::Planned(wake_at, planned_with) => into.push(Statement::new(
+            "UPDATE member SET wake_at = $2, planned_with = $3 WHERE key = $1",
+            values![member, *wake_at, planned_with.as_str()],
+        )),
+    }
+    Ok(())
+}
+
+fn plan(member: i64, o: &Occasion) -> Result<Statement, StoreError> {
+    let mut values = key_values(member, &o.key);
+    values.extend(values![
+        i64::from(o.anchor_day.0),
+        o.due_at,
+        o.valid_until,
+        o.held_until.map(|t| t.min(o.valid_until)),
+        o.held_for.map(Reason::as_str),
+        o.evidence.as_ref().map(json).transpose()?,
+    ]);
+    Ok(Statement::new(
+        "INSERT INTO occasion (member, rule, step, item, cycle, anchor_day, due_at, valid_until, held_until, held_for, \
+            evidence, state) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'open') ON CONFLICT DO NOTHING",
+        values,
+    ))
+}
+
+fn shift(member: i64, o: &Occasion) -> Result<Statement, StoreError> {
+    let mut values = key_values(member, &o.key);
+    let evidence = o.evidence.as_ref().map(json).transpose()?;
+    values.extend(values![i64::from(o.anchor_day.0), o.due_at, o.valid_until, evidence]);
+    let sql = format!(
+        "UPDATE occasion SET anchor_day = $6, due_at = $7, valid_until = $8, evidence = $9, held_until = NULL, \
+         held_for = NULL WHERE {OPEN}"
+    );
+    Ok(Statement::new(sql, values))
+}
+
+fn hold(member: i64, key: &OccasionKey, until: Timestamp, reason: Reason) -> Statement {
+    let mut values = key_values(member, key);
+    values.extend(values![until, reason.as_str()]);
+    let sql = format!(
+        "UPDATE occasion SET held_until = CASE WHEN valid_until < $6 THEN valid_until ELSE $6 END, held_for = $7 \
+         WHERE {OPEN}"
+    );
+    Statement::new(sql, values)
+}
+
+fn close(member: i64, key: &OccasionKey, reason: Reason) -> Statement {
+    let mut values = key_values(member, key);
+    values.extend(values![reason.as_str()]);
+    Statement::new(
+        "UPDATE occasion SET state = 'closed', reason = $6, job = NULL, held_until = NULL, held_for = NULL \
+         WHERE member = $1 AND rule = $2 AND step = $3 AND item = $4 AND cycle = $5 AND (state = 'open' OR \
+            (state = 'served' AND job IN (SELECT j.key FROM job j WHERE j.member = $1 AND j.handed_over_at IS NULL)))",
+        values,
+    )
+}
+
+/// A job takes its occasions only when it was inserted just now: one that was there before keeps its own. A shadow job
+/// lets them rest in any case, or they would stay ready for ever.
+fn serve(member: i64, key: &OccasionKey, job: &Job) -> Statement {
+    let mut values = key_values(member, key);
+    values.extend(values![job.id.as_str()]);
+    if job.shadow {
+        let sql = format!(
+            "UPDATE occasion SET held_until = valid_until, held_for = 'shadow' WHERE {OPEN} \
+             AND EXISTS (SELECT 1 FROM job j WHERE j.id = $6 AND j.member = $1)"
+        );
+        return Statement::new(sql, values);
+    }
+    values.extend(values![job.assembled_at]);
+    let sql = format!(
+        "UPDATE occasion SET state = 'served', job = j.key, held_until = NULL, held_for = NULL FROM job j \
+         WHERE {OPEN} AND j.id = $6 AND j.member = $1 AND j.assembled_at = $7"
+    );
+    Statement::new(sql, values)
+}
+
+fn end(id: &JobId, state: &'static str, reason: Reason, now: Timestamp) -> Statement {
+    Statement::new(
+        "UPDATE job SET state = $2, changed_at = $3, reason = $4, lease_until = NULL \
+         WHERE id = $1 AND state IN ('scheduled', 'queued')",
+        values![id.as_str(), state, now, reason.as_str()],
+    )
+}
+
+/// Two statements for each settlement: the attempt, then the job, which tells whether it was still `sending`.
+pub(super) fn settle(settlements: &[Settlement]) -> Vec<Statement> {
+    settlements.iter().flat_map(|s| [attempt(s), settled(s)]).collect()
+}
+
+fn attempt(s: &Settlement) -> Statement {
+    let o = &s.outcome;
+    Statement::new(
+        "INSERT INTO attempt (job, at, result, reason, code, reply, relay) \
+         SELECT key, $2, $3, $4, $5, $6, $7 FROM job WHERE id = $1",
+        values![
+            s.job.job.as_str(),
+            s.at,
+            o.result.as_str(),
+            o.reason.map(Reason::as_str),
+            o.code.as_deref(),
+            o.reply.as_deref(),
+            o.relay.as_deref(),
+        ],
+    )
+}
+
+fn settled(s: &Settlement) -> Statement {
+    let to = &s.settled;
+    Statement::new(
+        "UPDATE job SET state = $2, changed_at = $3, reason = $4, not_before = $5, attempts = attempts + $6, \
+         tries = tries + 1, lease_until = NULL WHERE id = $1 AND state = 'sending'",
+        values![
+            s.job.job.as_str(),
+            to.state.as_str(),
+            s.at,
+            to.reason.map(Reason::as_str),
+            to.not_before,
+            i64::from(to.burns_attempt),
+        ],
+    )
+}

@@ -1,0 +1,289 @@
+//! Owns what the shop's records say: orders, members, products, and when they came; knows nothing of what follows.
+
+use std::collections::{BTreeSet, HashMap};
+
+use sha2::{Digest, Sha256};
+
+use super::catalog::BUMP;
+use super::merge::{self, Sold};
+use super::value::{Row, Statement, Value, values};
+use super::{MemberKey, Store, StoreError, on, rows};
+use crate::domain::catalog::ProductRecord;
+use crate::domain::ids::{MemberId, ProductId, Timestamp};
+use crate::domain::member::{Member, MemberRecord};
+use crate::domain::order::{Line, LineIdentity, OrderLine};
+
+/// What one chunk of records did to the store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Records that were new.
+    pub stored: u64,
+    /// Records that said something else of what was known.
+    pub replaced: u64,
+    /// Records that said nothing new.
+    pub duplicate: u64,
+}
+
+/// Releases what guards held back, of all members; `AND member …` narrows it. What a shadow job speaks for rests on.
+pub(super) const RELEASE: &str = "UPDATE occasion SET held_until = NULL, held_for = NULL \
+    WHERE state = 'open' AND held_until IS NOT NULL AND held_for IS DISTINCT FROM 'shadow'";
+
+/// The row of `meta` that says when an order feed last arrived.
+const FEED_AT: &str = "feed_at";
+
+impl Store {
+    /// Stores one chunk of order lines in one transaction (about 10,000 are a good chunk). Members, products and
+    /// categories not known yet get bare rows; a category given on a line is set on a product that has none. Wakes the
+    /// members whose lines changed and releases their holds; a line that now names another member moves, and wakes both.
+    ///
+    /// # Errors
+    /// When the store cannot answer; nothing of the chunk is kept then.
+    pub async fn put_orders(&self, lines: Vec<OrderLine>) -> Result<Stored, StoreError> {
+        on!(self, engine => engine.put_orders(lines).await)
+    }
+
+    /// Lays records over what is known of members, in one transaction; wakes those that changed, releases their holds.
+    ///
+    /// # Errors
+    /// When the store cannot answer; nothing of the chunk is kept then.
+    pub async fn put_members(&self, records: Vec<MemberRecord>) -> Result<Stored, StoreError> {
+        let dialect = self.dialect();
+        let sql = format!(
+            "SELECT key, {} FROM member WHERE id {} ORDER BY key {}",
+            rows::MEMBER,
+            dialect.any("$1"),
+            dialect.for_update()
+        );
+        let ids: Value = records.iter().map(|r| r.id.as_str()).collect();
+        let release =
+            format!("{RELEASE} AND member IN (SELECT key FROM member WHERE id {})", dialect.any("$1"));
+        let (stored, _) = self
+            .amend(vec![Statement::new(sql, vec![ids])], move |answers| {
+                put_members(answers, &records, &release)
+            })
+            .await?;
+        Ok(stored)
+    }
+
+    /// Lays records over what is known of products, in one transaction. Any change wakes every member and releases every
+    /// hold: a product's group, supply or stock may concern anyone.
+    ///
+    /// # Errors
+    /// When the store cannot answer; nothing of the chunk is kept then.
+    pub async fn put_products(&self, records: Vec<ProductRecord>) -> Result<Stored, StoreError> {
+        let dialect = self.dialect();
+        let any = dialect.any("$1");
+        let ids: Value = records.iter().map(|r| r.id.as_str()).collect();
+        let asks = vec![
+            Statement::new(
+                format!("SELECT p.key, p.id, {} WHERE p.id {any}", Sold::COLUMNS),
+                vec![ids.clone()],
+            ),
+            Statement::new(
+                format!(
+                    "SELECT w.kit, k.id, p.id, w.pieces FROM product k JOIN part w ON w.kit = k.key \
+                     JOIN product p ON p.key = w.part WHERE k.id {any}"
+                ),
+                vec![ids],
+            ),
+        ];
+        let (stored, _) =
+            self.amend(asks, move |answers| put_products(answers, &records, dialect.wake_all())).await?;
+        Ok(stored)
+    }
+
+    /// Records that an order feed arrived at this (real) time.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn note_feed(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.write(vec![note(FEED_AT, &at.timestamp_millis().to_string())]).await.map(drop)
+    }
+
+    /// When an order feed last arrived.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn feed_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let Some(ms) = recalled(FEED_AT, self.ask_one(recall(FEED_AT)).await?)? else { return Ok(None) };
+        let at = ms.parse().map_err(|_| format!("`{ms}` is no time")).and_then(super::value::time);
+        at.map(Some).map_err(|why| StoreError::corrupt("meta", FEED_AT, why))
+    }
+
+    /// Streams all lines made until `until`: member by member in key order, each member's in time order, from one
+    /// snapshot. Members without such a line are left out.
+    ///
+    /// # Errors
+    /// When the store cannot answer, a row is damaged, or `each` panicked.
+    pub async fn scan<F>(&self, until: Timestamp, each: F) -> Result<(), StoreError>
+    where
+        F: FnMut(MemberKey, Vec<Line>) + Send + 'static,
+    {
+        on!(self, engine => engine.scan(until, each).await)
+    }
+}
+
+/// One order line as it is stored: the shop's ids are keys by now.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct LineRow {
+    pub member: i64,
+    pub order: i64,
+    pub line: i64,
+    pub product: i64,
+    pub at: i64,
+    pub quantity: f64,
+    pub unit_price: Option<f64>,
+    pub status: Option<String>,
+    pub counted: bool,
+    pub delivered_at: Option<i64>,
+    pub gift: bool,
+}
+
+impl LineRow {
+    pub fn new(line: OrderLine, member: i64, order: i64, product: i64) -> Self {
+        Self {
+            member,
+            order,
+            line: line_number(&line.line, product),
+            product,
+            at: line.ordered_at.timestamp_millis(),
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+            status: line.status,
+            counted: line.counted,
+            delivered_at: line.delivered_at.map(|t| t.timestamp_millis()),
+            gift: line.gift,
+        }
+    }
+}
+
+/// What names a line within its order, for ever: the n-th line of a product is `product key << 20 | n`; a line that the
+/// shop names (or one beyond the millionth) is the first eight bytes of its name's SHA-256, made negative.
+fn line_number(identity: &LineIdentity, product: i64) -> i64 {
+    let name = match identity {
+        LineIdentity::Nth(n) if *n < 1 << 20 && product < 1 << 43 => return product << 20 | i64::from(*n),
+        LineIdentity::Nth(n) => format!("{n} of {product}"),
+        LineIdentity::Named(name) => name.clone(),
+    };
+    let hash = Sha256::digest(name.as_bytes())
+        .iter()
+        .take(8)
+        .fold(0_i64, |number, byte| number << 8 | i64::from(*byte));
+    hash | i64::MIN
+}
+
+/// Leaves the last word on each line, in the order in which history lies; earlier words in the same chunk are counted.
+pub(super) fn fold(mut rows: Vec<LineRow>) -> (Vec<LineRow>, Stored) {
+    let mut counts = Stored::default();
+    rows.sort_by_key(|r| (r.order, r.line));
+    let mut last: Vec<LineRow> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match last.last_mut().filter(|l| (l.order, l.line) == (row.order, row.line)) {
+            Some(earlier) if *earlier == row => counts.duplicate += 1,
+            Some(earlier) => {
+                counts.replaced += 1;
+                *earlier = row;
+            }
+            None => last.push(row),
+        }
+    }
+    last.sort_unstable_by_key(|r| (r.member, r.order, r.line));
+    (last, counts)
+}
+
+fn put_members(
+    answers: Vec<Vec<Row>>,
+    records: &[MemberRecord],
+    release: &str,
+) -> Result<(Vec<Statement>, Stored), StoreError> {
+    let mut known: HashMap<MemberId, Member> = HashMap::new();
+    for row in answers.into_iter().flatten() {
+        let (_, member) = row.keyed("member", rows::member)?;
+        known.insert(member.id.clone(), member);
+    }
+    let (mut stored, mut changed) = (Stored::default(), BTreeSet::new());
+    for record in records {
+        let new = !known.contains_key(&record.id);
+        let member = known.entry(record.id.clone()).or_insert_with(|| Member::bare(record.id.clone()));
+        let before = member.clone();
+        merge::member(member, record);
+        if count(&mut stored, new, *member != before) {
+            changed.insert(&record.id);
+        }
+    }
+    let mut script = Vec::with_capacity(changed.len() + 1);
+    for id in &changed {
+        script.extend(known.get(*id).map(rows::put_member).transpose()?);
+    }
+    script.push(Statement::new(release.to_owned(), vec![changed.iter().map(|id| id.as_str()).collect()]));
+    Ok((script, stored))
+}
+
+fn put_products(
+    answers: Vec<Vec<Row>>,
+    records: &[ProductRecord],
+    wake_all: &'static str,
+) -> Result<(Vec<Statement>, Stored), StoreError> {
+    let mut known = known_products(answers)?;
+    let (mut stored, mut changed) = (Stored::default(), BTreeSet::new());
+    for record in records {
+        let new = !known.contains_key(&record.id);
+        let product = known.entry(record.id.clone()).or_default();
+        let before = product.clone();
+        product.lay(record);
+        if count(&mut stored, new, *product != before) {
+            changed.insert(&record.id);
+        }
+    }
+    let mut script = Vec::new();
+    for id in &changed {
+        script.extend(known.get(*id).map(|product| product.put(id)).transpose()?.into_iter().flatten());
+    }
+    if !changed.is_empty() {
+        script.extend([BUMP, wake_all, RELEASE].map(|sql| Statement::new(sql, Vec::new())));
+    }
+    Ok((script, stored))
+}
+
+fn known_products(answers: Vec<Vec<Row>>) -> Result<HashMap<ProductId, Sold>, StoreError> {
+    let mut known: HashMap<ProductId, Sold> = HashMap::new();
+    let mut answers = answers.into_iter();
+    for row in answers.next().unwrap_or_default() {
+        let (_, (id, product)) = row.keyed("product", |r| Ok((r.text()?.into(), Sold::read(r)?)))?;
+        known.insert(id, product);
+    }
+    for row in answers.next().unwrap_or_default() {
+        let (_, (kit, part, pieces)) = row.keyed("part", |r| Ok((r.text()?, r.text()?, r.real()?)))?;
+        if let Some(kit) = known.get_mut(kit.as_str()) {
+            kit.contains.insert(part.into(), pieces);
+        }
+    }
+    Ok(known)
+}
+
+/// Counts one record; true when it changed anything.
+fn count(stored: &mut Stored, new: bool, changed: bool) -> bool {
+    match (new, changed) {
+        (true, _) => stored.stored += 1,
+        (false, true) => stored.replaced += 1,
+        (false, false) => stored.duplicate += 1,
+    }
+    new || changed
+}
+
+/// Writes a row of `meta`.
+pub(super) fn note(key: &'static str, value: &str) -> Statement {
+    let sql = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    Statement::new(sql, values![key, value])
+}
+
+/// Asks for a row of `meta`; [`recalled`] reads the answer.
+pub(super) fn recall(key: &'static str) -> Statement {
+    Statement::new("SELECT value FROM meta WHERE key = $1", values![key])
+}
+
+/// The value in the answer to [`recall`].
+pub(super) fn recalled(key: &'static str, answer: Vec<Row>) -> Result<Option<String>, StoreError> {
+    let row = answer.into_iter().next();
+    row.map(|mut row| row.text()).transpose().map_err(|why| StoreError::corrupt("meta", key, why))
+}

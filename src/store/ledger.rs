@@ -1,0 +1,280 @@
+//! Owns how decisions, offers and outcomes are kept, each in one transaction; decides nothing.
+
+use super::changes;
+use super::history::{note, recall};
+use super::value::{Dialect, Row, Statement, values};
+use super::{MemberKey, Store, StoreError, on, view};
+use crate::domain::catalog::Catalog;
+use crate::domain::change::Change;
+use crate::domain::ids::{ChannelName, JobId, Timestamp};
+use crate::domain::job::{Outcome, Settled};
+use crate::domain::member::MemberView;
+
+/// What the queue carries: a job's id, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct JobRef {
+    /// The member's key.
+    pub member: i64,
+    /// The job.
+    pub job: JobId,
+}
+
+/// Which members a decision is about.
+#[derive(Debug, Clone)]
+pub enum Pick {
+    /// These; keys that no member has are left out.
+    Members(Vec<MemberKey>),
+    /// At most so many that are awake (`wake_at` has come); in fleets those that no one else holds.
+    Awake(usize),
+    /// At most so many with an open occasion that is ready (due and not held), or over. A member with several such
+    /// occasions takes several places: only an empty answer means that none is left.
+    Due(usize),
+}
+
+/// What became of one member's decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided<R> {
+    /// The member.
+    pub member: MemberKey,
+    /// What the decision returned besides its changes.
+    pub value: R,
+    /// Which of its changes took effect, in order.
+    pub applied: Vec<bool>,
+}
+
+/// One hand-over's end, to be recorded: the attempt row, and where it leaves the job.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// The job.
+    pub job: JobRef,
+    /// When it ended.
+    pub at: Timestamp,
+    /// How.
+    pub outcome: Outcome,
+    /// Where that leaves the job.
+    pub settled: Settled,
+}
+
+/// What reclaiming expired leases did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reclaimed {
+    /// Jobs that are `scheduled` again.
+    pub rescheduled: u64,
+    /// Jobs whose fate no one knows.
+    pub uncertain: u64,
+}
+
+/// The row of `meta` that remembers what `wake_outdated` was last called with.
+const PLANNED_WITH: &str = "planned_with";
+
+impl Store {
+    /// Wakes every member that was planned with something else than `planned_with`, once for each new value; returns how
+    /// many.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn wake_outdated(&self, planned_with: &str) -> Result<u64, StoreError> {
+        let new = planned_with.to_owned();
+        let (_, affected) = self
+            .amend(vec![recall(PLANNED_WITH)], move |answers| {
+                let known = answers.into_iter().flatten().next().map(|mut row| row.text());
+                if known.is_some_and(|known| known.is_ok_and(|k| k == new)) {
+                    return Ok((Vec::new(), ()));
+                }
+                let sql = "UPDATE member SET wake_at = 0 WHERE planned_with IS DISTINCT FROM $1";
+                Ok((vec![Statement::new(sql, values![new.as_str()]), note(PLANNED_WITH, &new)], ()))
+            })
+            .await?;
+        Ok(affected.first().copied().unwrap_or(0))
+    }
+
+    /// Locks the picked members in key order, loads their views as of `now` (contacts since `caps_since`), asks `decide`
+    /// for each one's changes, applies them, and commits; all in one transaction, which a panic in `decide` undoes.
+    /// `decide` must have no effects of its own: when PostgreSQL breaks the transaction off, it is asked again.
+    ///
+    /// # Errors
+    /// When the store cannot answer, a row is damaged, or `decide` panicked.
+    pub async fn decide<R, F>(
+        &self,
+        pick: Pick,
+        now: Timestamp,
+        caps_since: Timestamp,
+        decide: F,
+    ) -> Result<Vec<Decided<R>>, StoreError>
+    where
+        R: Send + 'static,
+        F: FnMut(&MemberView, &Catalog) -> (Vec<Change>, R) + Send + 'static,
+    {
+        on!(self, engine => engine.decide(pick, now, caps_since, decide).await)
+    }
+
+    /// The views of the next `limit` members with a key above `after`, in key order; read only, for dry runs.
+    ///
+    /// # Errors
+    /// When the store cannot answer, or a row is damaged.
+    pub async fn views(
+        &self,
+        after: Option<MemberKey>,
+        limit: usize,
+        now: Timestamp,
+        caps_since: Timestamp,
+    ) -> Result<Vec<(MemberKey, MemberView)>, StoreError> {
+        let sql = "SELECT key FROM member WHERE key > $1 ORDER BY key LIMIT $2";
+        let values = values![after.map_or(i64::MIN, |k| k.0), count(limit)];
+        let keys = keys(self.ask_one(Statement::new(sql, values)).await?)?;
+        let mut views = Vec::with_capacity(keys.len());
+        for batch in keys.chunks(view::BATCH) {
+            let answers = self.ask(view::questions(self.dialect(), batch, now, caps_since)).await?;
+            views.extend(view::views(answers, now)?);
+        }
+        Ok(views)
+    }
+
+    /// One member's view, read only.
+    ///
+    /// # Errors
+    /// When the store cannot answer, or a row is damaged.
+    pub async fn view(
+        &self,
+        member: MemberKey,
+        now: Timestamp,
+        caps_since: Timestamp,
+    ) -> Result<Option<MemberView>, StoreError> {
+        let answers = self.ask(view::questions(self.dialect(), &[member], now, caps_since)).await?;
+        Ok(view::views(answers, now)?.pop().map(|(_, view)| view))
+    }
+
+    /// Makes `scheduled` jobs that are ready `queued`, under a lease until `lease_until` (real time): at most `limit`,
+    /// those ready first.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn offer(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<JobRef>, StoreError> {
+        // materialized: PostgreSQL might else take the inner query, with its limit, once for each job
+        let sql = format!(
+            "WITH ready AS MATERIALIZED (SELECT j.key FROM job j WHERE j.state = 'scheduled' AND j.ready_at <= $1 \
+                ORDER BY j.ready_at, j.key LIMIT $3 {}) \
+             UPDATE job SET state = 'queued', lease_until = $2 WHERE key IN (SELECT key FROM ready) RETURNING member, id",
+            self.dialect().skip_locked("j")
+        );
+        let offer = Statement::new(sql, values![now, lease_until, count(limit)]);
+        let (offered, _) = self.amend(vec![offer], |answers| Ok((Vec::new(), answers))).await?;
+        offered.into_iter().flatten().map(job_ref).collect()
+    }
+
+    /// How many jobs are `queued` or `sending`: offered and not settled.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn in_flight(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM job WHERE lease_until IS NOT NULL";
+        let found = keys(self.ask_one(Statement::new(sql, Vec::new())).await?)?;
+        Ok(found.first().map_or(0, |n| n.0.unsigned_abs()))
+    }
+
+    /// Records attempts and moves `sending` jobs on, in one transaction; true where the job was still `sending`. The
+    /// attempt is recorded in any case.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<bool>, StoreError> {
+        let affected = self.write(changes::settle(&settlements)).await?;
+        Ok(affected.iter().skip(1).step_by(2).map(|&rows| rows > 0).collect())
+    }
+
+    /// Takes back the leases that ran out by `real_now`, or all of them when `everything`: `queued` becomes `scheduled`;
+    /// `sending` becomes `scheduled` on the channels in `resend` (one more try), else `uncertain` (`process_died`).
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn reclaim(
+        &self,
+        real_now: Timestamp,
+        everything: bool,
+        resend: Vec<ChannelName>,
+    ) -> Result<Reclaimed, StoreError> {
+        let until = if everything { i64::MAX } else { real_now.timestamp_millis() };
+        let over = "changed_at = $1, lease_until = NULL WHERE lease_until <= $2";
+        let again = format!("UPDATE job SET state = 'scheduled', {over} AND state = 'queued'");
+        let mut script = vec![Statement::new(again, values![real_now, until])];
+        for channel in resend {
+            let sql = format!(
+                "UPDATE job SET state = 'scheduled', tries = tries + 1, {over} AND state = 'sending' AND channel = $3"
+            );
+            script.push(Statement::new(sql, values![real_now, until, channel.as_str()]));
+        }
+        let unknown = format!(
+            "UPDATE job SET state = 'uncertain', reason = 'process_died', tries = tries + 1, {over} AND state = 'sending'"
+        );
+        script.push(Statement::new(unknown, values![real_now, until]));
+        let mut affected = self.write(script).await?;
+        let uncertain = affected.pop().unwrap_or(0);
+        Ok(Reclaimed { rescheduled: affected.iter().sum(), uncertain })
+    }
+
+    /// The next instant at which anything waits: a member to be woken, an occasion or a job that gets ready. One long
+    /// past means: now.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn next_event(&self) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT min(t.at) FROM (SELECT min(wake_at) AS at FROM member WHERE wake_at IS NOT NULL \
+            UNION ALL SELECT min(ready_at) FROM occasion WHERE state = 'open' \
+            UNION ALL SELECT min(ready_at) FROM job WHERE state = 'scheduled') t";
+        let row = self.ask_one(Statement::new(sql, Vec::new())).await?.pop();
+        let next = row.map(|mut row| row.opt_time()).transpose();
+        next.map(Option::flatten).map_err(|why| StoreError::corrupt("member, occasion or job", "*", why))
+    }
+}
+
+/// Finds and locks the members of a pick. A fleet's members come unordered, but from locks that never wait.
+pub(super) fn picked(dialect: Dialect, pick: &Pick, now: Timestamp) -> Statement {
+    match pick {
+        Pick::Members(members) => {
+            let sql = format!(
+                "SELECT key FROM member WHERE key {} ORDER BY key {}",
+                dialect.any("$1"),
+                dialect.for_update()
+            );
+            Statement::new(sql, vec![members.iter().map(|m| m.0).collect()])
+        }
+        Pick::Awake(limit) => {
+            let sql = format!(
+                "SELECT m.key FROM member m WHERE m.wake_at <= $1 ORDER BY m.wake_at, m.key LIMIT $2 {}",
+                dialect.skip_locked("m")
+            );
+            Statement::new(sql, values![now, count(*limit)])
+        }
+        Pick::Due(limit) => {
+            let sql = format!(
+                "SELECT m.key FROM occasion o JOIN member m ON m.key = o.member WHERE o.state = 'open' AND o.ready_at <= $1 \
+                 ORDER BY o.ready_at LIMIT $2 {}",
+                dialect.skip_locked("m")
+            );
+            Statement::new(sql, values![now, count(*limit)])
+        }
+    }
+}
+
+/// The members in the answer to [`picked`], each once, in key order.
+pub(super) fn keys(answer: Vec<Row>) -> Result<Vec<MemberKey>, StoreError> {
+    let keys = answer.into_iter().map(|row| Ok(MemberKey(row.keyed("member", |_| Ok(()))?.0)));
+    let mut keys = keys.collect::<Result<Vec<_>, StoreError>>()?;
+    keys.sort_unstable();
+    keys.dedup();
+    Ok(keys)
+}
+
+fn job_ref(row: Row) -> Result<JobRef, StoreError> {
+    let (member, id) = row.keyed("job", Row::text)?;
+    Ok(JobRef { member, job: id.into() })
+}
+
+fn count(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,137 @@
+//! The only SQL: history, people, priors and the ledger, over SQLite or PostgreSQL; decides nothing.
+//!
+//! What both engines can say in the same words (`people`, `priors`, `search`, most of `ledger`) is written once, as
+//! [`value::Statement`]s; an engine adds how a transaction runs, how records come in fast, and how members are locked.
+
+mod catalog;
+mod changes;
+mod error;
+mod history;
+mod ledger;
+mod merge;
+mod people;
+mod postgres;
+mod priors;
+mod rows;
+mod search;
+mod sqlite;
+mod value;
+mod view;
+
+use std::sync::Arc;
+
+pub use error::StoreError;
+pub use history::Stored;
+pub use ledger::{Decided, JobRef, Pick, Reclaimed, Settlement};
+pub use people::{Standing, Whom};
+pub use search::{Attempt, JobFilter, JobRecord, Listed, ListedAs, Transition};
+
+use postgres::Postgres;
+use sqlite::Sqlite;
+use value::{Dialect, Row, Statement};
+
+/// Our integer key of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemberKey(pub i64);
+
+/// The ledger and the history of one shop; cheap to clone, all clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Store {
+    engine: Engine,
+}
+
+#[derive(Debug, Clone)]
+enum Engine {
+    Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
+}
+
+/// The exclusive right to run beside no other daemon; given back when dropped, and when the process dies.
+#[derive(Debug)]
+pub struct Lock {
+    _held: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    File { _file: std::fs::File },
+    Session { _client: tokio_postgres::Client },
+}
+
+/// The same call on whichever engine it is.
+macro_rules! on {
+    ($store:expr, $engine:ident => $call:expr) => {
+        match &$store.engine {
+            $crate::store::Engine::Sqlite($engine) => $call,
+            $crate::store::Engine::Postgres($engine) => $call,
+        }
+    };
+}
+use on;
+
+impl Store {
+    /// Opens `sqlite:/abs/path.db` (created when absent, with its folder) or `postgres://…`, and brings its tables to
+    /// this version's layout.
+    ///
+    /// # Errors
+    /// When it cannot be opened, was made by a newer version, or must be migrated while another process holds it.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let engine = match url.split_once(':') {
+            Some(("sqlite", path)) if !path.is_empty() => {
+                Engine::Sqlite(Arc::new(Sqlite::open(path.into()).await?))
+            }
+            Some(("postgres" | "postgresql", _)) => Engine::Postgres(Arc::new(Postgres::open(url).await?)),
+            _ => return Err(StoreError::Url(String::new())),
+        };
+        Ok(Self { engine })
+    }
+
+    /// Takes the exclusive lock of an embedded run; `None` when another process holds it.
+    ///
+    /// # Errors
+    /// When the lock file cannot be written, or the server cannot be reached.
+    pub async fn try_lock(&self) -> Result<Option<Lock>, StoreError> {
+        on!(self, engine => engine.try_lock().await)
+    }
+
+    /// One cheap query: can the store answer?
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.ask(vec![Statement::new("SELECT 1", Vec::new())]).await.map(drop)
+    }
+
+    fn dialect(&self) -> Dialect {
+        match self.engine {
+            Engine::Sqlite(_) => Dialect::Sqlite,
+            Engine::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Answers from one read-only snapshot; never waits for writers.
+    async fn ask(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
+        on!(self, engine => engine.ask(statements).await)
+    }
+
+    /// One read-only query.
+    async fn ask_one(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        Ok(self.ask(vec![statement]).await?.pop().unwrap_or_default())
+    }
+
+    /// One transaction of these statements; how many rows each changed.
+    async fn write(&self, statements: Vec<Statement>) -> Result<Vec<u64>, StoreError> {
+        let (_, affected) = self.amend(Vec::new(), move |_| Ok((statements.clone(), ()))).await?;
+        Ok(affected)
+    }
+
+    /// One transaction: answers first, then the statements that `then` makes of them. `then` may be called again when
+    /// PostgreSQL breaks the transaction off.
+    async fn amend<R, F>(&self, asks: Vec<Statement>, then: F) -> Result<(R, Vec<u64>), StoreError>
+    where
+        R: Send + 'static,
+        F: FnMut(Vec<Vec<Row>>) -> Result<(Vec<Statement>, R), StoreError> + Send + 'static,
+    {
+        on!(self, engine => engine.amend(asks, then).await)
+    }
+}

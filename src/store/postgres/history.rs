@@ -1,0 +1,240 @@
+//! Owns the fast road of order lines into PostgreSQL and out of it; knows nothing of what they mean.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use deadpool_postgres::Transaction;
+use futures::TryStreamExt;
+use tokio::sync::mpsc;
+
+use super::{Postgres, execute_all, retried, row, rows};
+use crate::domain::ids::{OrderId, ProductKey, Timestamp};
+use crate::domain::order::{Line, OrderLine};
+use crate::store::catalog::BUMP;
+use crate::store::history::{LineRow, RELEASE, Stored, fold};
+use crate::store::value::{Row, Statement, Value};
+use crate::store::{MemberKey, StoreError};
+
+const PUT: &str = "INSERT INTO line AS l (member, order_key, line, product, at, quantity, unit_price, status, counted, \
+        delivered_at, gift) \
+    SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::float8[], \
+        $7::float8[], $8::text[], $9::boolean[], $10::bigint[], $11::boolean[]) \
+    ON CONFLICT (order_key, line) DO UPDATE SET member = excluded.member, product = excluded.product, at = excluded.at, \
+        quantity = excluded.quantity, unit_price = excluded.unit_price, status = excluded.status, \
+        counted = excluded.counted, delivered_at = excluded.delivered_at, gift = excluded.gift \
+    WHERE (l.member, l.product, l.at, l.quantity, l.unit_price, l.status, l.counted, l.delivered_at, l.gift) \
+        IS DISTINCT FROM (excluded.member, excluded.product, excluded.at, excluded.quantity, excluded.unit_price, \
+            excluded.status, excluded.counted, excluded.delivered_at, excluded.gift) \
+    RETURNING member, xmax = 0";
+
+const MOVED: &str = "SELECT l.member FROM line l \
+    JOIN UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) AS t (member, order_key, line) \
+        ON l.order_key = t.order_key AND l.line = t.line \
+    WHERE l.member <> t.member";
+
+const CLASSIFY: &str = "UPDATE product p SET category_key = c.key \
+    FROM UNNEST($1::text[], $2::text[]) AS t (id, category) JOIN label c ON c.kind = 'category' AND c.text = t.category \
+    WHERE p.id = t.id AND p.category_key IS NULL";
+
+impl Postgres {
+    pub async fn put_orders(&self, lines: Vec<OrderLine>) -> Result<Stored, StoreError> {
+        retried!(self.put_orders_once(&lines))
+    }
+
+    async fn put_orders_once(&self, lines: &[OrderLine]) -> Result<Stored, StoreError> {
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        let (found, news) = named(&tx, lines).await?;
+        let (lines, mut stored) = fold(found);
+        let columns = columns(&lines);
+        let moved = members(one(&tx, MOVED, columns.iter().take(3).cloned().collect()).await?)?;
+        let concerned = lines.iter().map(|l| l.member).chain(moved.iter().copied()).collect();
+        // in key order, and before anything is written: a decision under way is waited for, and sees all or nothing
+        let lock = "SELECT key FROM member WHERE key = ANY($1) ORDER BY key FOR UPDATE";
+        one(&tx, lock, vec![concerned]).await?;
+        let changed = put(&tx, columns, lines.len() as u64, &mut stored).await?;
+        wake(&tx, changed.union(&moved).copied().collect(), news).await?;
+        tx.commit().await?;
+        Ok(stored)
+    }
+
+    pub async fn scan<F>(&self, until: Timestamp, mut each: F) -> Result<(), StoreError>
+    where
+        F: FnMut(MemberKey, Vec<Line>) + Send + 'static,
+    {
+        let (sender, mut receiver) = mpsc::channel::<(MemberKey, Vec<Line>)>(256);
+        let listener = tokio::task::spawn_blocking(move || {
+            while let Some((member, lines)) = receiver.blocking_recv() {
+                each(member, lines);
+            }
+        });
+        let read = self.read_history(until, sender).await;
+        listener.await.map_err(StoreError::panicked)?;
+        read
+    }
+
+    async fn read_history(
+        &self,
+        until: Timestamp,
+        sender: mpsc::Sender<(MemberKey, Vec<Line>)>,
+    ) -> Result<(), StoreError> {
+        let client = self.client().await?;
+        let sql = "SELECT l.member, o.id, l.at, l.product, l.quantity, l.counted, l.gift, l.delivered_at \
+            FROM line l JOIN orders o ON o.key = l.order_key WHERE l.at <= $1 ORDER BY l.member, l.at, l.order_key, l.line";
+        let sql = client.prepare_cached(sql).await?;
+        let mut found = std::pin::pin!(client.query_raw(&sql, [until.timestamp_millis()]).await?);
+        let mut gathered: Option<(MemberKey, Vec<Line>)> = None;
+        while let Some(next) = found.try_next().await? {
+            let (member, line) = row(&next)?.keyed("line", line)?;
+            match &mut gathered {
+                Some((whose, lines)) if whose.0 == member => lines.push(line),
+                _ => {
+                    let done = gathered.replace((MemberKey(member), vec![line]));
+                    // a listener that is gone has panicked, which its own answer tells
+                    if let Some(done) = done
+                        && sender.send(done).await.is_err()
+                    {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        if let Some(done) = gathered {
+            let _ = sender.send(done).await;
+        }
+        Ok(())
+    }
+}
+
+fn line(row: &mut Row) -> Result<Line, String> {
+    Ok(Line {
+        order: OrderId::from(row.text()?),
+        at: row.time()?,
+        product: ProductKey(row.int()?),
+        quantity: row.real()?,
+        counted: row.bool()?,
+        gift: row.bool()?,
+        delivered_at: row.opt_time()?,
+    })
+}
+
+/// The lines with keys for ids, of which unknown ones get rows; and whether products or labels came with them.
+async fn named(tx: &Transaction<'_>, lines: &[OrderLine]) -> Result<(Vec<LineRow>, bool), StoreError> {
+    let ids = lines.iter().map(|l| l.member.as_str()).collect();
+    let (members, _) = dictionary(tx, ids, "member", "member (id, wake_at) SELECT id, 0").await?;
+    let ids = lines.iter().map(|l| l.order.as_str()).collect();
+    let (orders, _) = dictionary(tx, ids, "orders", "orders (id) SELECT id").await?;
+    let ids = lines.iter().map(|l| l.product.as_str()).collect();
+    let (products, new) = dictionary(tx, ids, "product", "product (id) SELECT id").await?;
+    let news = classify(tx, lines).await? || new;
+    let key = |keys: &HashMap<String, i64>, id: &str| {
+        keys.get(id)
+            .copied()
+            .ok_or_else(|| StoreError::corrupt("orders, member or product", id, "it is not there"))
+    };
+    let row = |l: &OrderLine| {
+        let (order, product) = (key(&orders, l.order.as_str())?, key(&products, l.product.as_str())?);
+        Ok(LineRow::new(l.clone(), key(&members, l.member.as_str())?, order, product))
+    };
+    Ok((lines.iter().map(row).collect::<Result<_, StoreError>>()?, news))
+}
+
+/// The keys of ids, and whether some were new. Sorted: two imports side by side never wait for each other in a circle.
+async fn dictionary(
+    tx: &Transaction<'_>,
+    ids: BTreeSet<&str>,
+    find: &str,
+    insert: &str,
+) -> Result<(HashMap<String, i64>, bool), StoreError> {
+    let find = format!("SELECT key, id FROM {find} WHERE id = ANY($1)");
+    let read = |found: Vec<Row>| found.into_iter().map(|r| r.keyed("member, orders or product", Row::text));
+    let flip = |found: Result<(i64, String), StoreError>| found.map(|(key, id)| (id, key));
+    let found = one(tx, &find, vec![ids.iter().copied().collect()]).await?;
+    let mut keys = read(found).map(flip).collect::<Result<HashMap<_, _>, _>>()?;
+    let missing: Value = ids.into_iter().filter(|id| !keys.contains_key(*id)).collect();
+    if missing == Value::Array(Vec::new()) {
+        return Ok((keys, false));
+    }
+    let insert = format!("INSERT INTO {insert} FROM UNNEST($1::text[]) AS t (id) ON CONFLICT DO NOTHING");
+    execute_all(tx, &[Statement::new(insert, vec![missing.clone()])]).await?;
+    for found in read(one(tx, &find, vec![missing]).await?).map(flip) {
+        let (id, key) = found?;
+        keys.insert(id, key);
+    }
+    Ok((keys, true))
+}
+
+/// Gives products without a category the one that a line names; true when that was news.
+async fn classify(tx: &Transaction<'_>, lines: &[OrderLine]) -> Result<bool, StoreError> {
+    let named = |l: &OrderLine| Some((l.product.to_string(), l.category.clone().filter(|c| !c.is_empty())?));
+    // the first name given counts, as it would line by line
+    let classes: BTreeMap<String, String> = lines.iter().rev().filter_map(named).collect();
+    if classes.is_empty() {
+        return Ok(false);
+    }
+    let labels: BTreeSet<String> = classes.values().cloned().collect();
+    let label = "INSERT INTO label (kind, text) SELECT 'category', text FROM UNNEST($1::text[]) AS t (text) \
+        WHERE NOT EXISTS (SELECT 1 FROM label l WHERE l.kind = 'category' AND l.text = t.text) ON CONFLICT DO NOTHING";
+    let (products, texts): (Vec<String>, Vec<String>) = classes.into_iter().unzip();
+    let script = [
+        Statement::new(label, vec![labels.into_iter().collect()]),
+        Statement::new(CLASSIFY, vec![products.into_iter().collect(), texts.into_iter().collect()]),
+    ];
+    Ok(execute_all(tx, &script).await?.iter().any(|&changed| changed > 0))
+}
+
+fn columns(lines: &[LineRow]) -> Vec<Value> {
+    vec![
+        lines.iter().map(|l| l.member).collect(),
+        lines.iter().map(|l| l.order).collect(),
+        lines.iter().map(|l| l.line).collect(),
+        lines.iter().map(|l| l.product).collect(),
+        lines.iter().map(|l| l.at).collect(),
+        lines.iter().map(|l| l.quantity).collect(),
+        lines.iter().map(|l| l.unit_price).collect(),
+        lines.iter().map(|l| l.status.as_deref()).collect(),
+        lines.iter().map(|l| l.counted).collect(),
+        lines.iter().map(|l| l.delivered_at).collect(),
+        lines.iter().map(|l| l.gift).collect(),
+    ]
+}
+
+/// Writes the lines, counts them, and tells whose changed.
+async fn put(
+    tx: &Transaction<'_>,
+    columns: Vec<Value>,
+    lines: u64,
+    stored: &mut Stored,
+) -> Result<BTreeSet<i64>, StoreError> {
+    let (mut written, mut changed) = (0, BTreeSet::new());
+    for found in one(tx, PUT, columns).await? {
+        let (member, new) = found.keyed("line", Row::bool)?;
+        if new {
+            stored.stored += 1
+        } else {
+            stored.replaced += 1
+        }
+        written += 1;
+        changed.insert(member);
+    }
+    stored.duplicate += lines - written;
+    Ok(changed)
+}
+
+async fn wake(tx: &Transaction<'_>, changed: BTreeSet<i64>, news: bool) -> Result<(), StoreError> {
+    let changed: Value = changed.into_iter().collect();
+    let wake = "UPDATE member SET wake_at = 0 WHERE key = ANY($1) AND wake_at IS DISTINCT FROM 0";
+    let mut script = vec![
+        Statement::new(wake, vec![changed.clone()]),
+        Statement::new(format!("{RELEASE} AND member = ANY($1)"), vec![changed]),
+    ];
+    script.extend(news.then(|| Statement::new(BUMP, Vec::new())));
+    execute_all(tx, &script).await.map(drop)
+}
+
+fn members(found: Vec<Row>) -> Result<BTreeSet<i64>, StoreError> {
+    found.into_iter().map(|r| Ok(r.keyed("line", |_| Ok(()))?.0)).collect()
+}
+
+async fn one(tx: &Transaction<'_>, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+    Ok(rows(tx, &[Statement::new(sql.to_owned(), values)]).await?.pop().unwrap_or_default())
+}

@@ -1,0 +1,282 @@
+//! Owns the fast road of order lines into SQLite and out of it; knows nothing of what they mean.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use super::{Sqlite, rows};
+use crate::domain::ids::{MemberId, OrderId, ProductId, ProductKey, Timestamp};
+use crate::domain::order::{Line, OrderLine};
+use crate::store::catalog::{self, BUMP};
+use crate::store::history::{LineRow, RELEASE, Stored, fold};
+use crate::store::value::{self, Statement};
+use crate::store::{MemberKey, StoreError};
+
+/// Ids that may be kept in memory; beyond that it starts anew.
+const KNOWN: usize = 200_000;
+
+/// Keys that were looked up before. Ids are never deleted, so a key stays right whatever other processes do; what
+/// else is known of products holds for one version of the catalog.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    version: String,
+    members: HashMap<MemberId, i64>,
+    /// With the key: whether it has a category.
+    products: HashMap<ProductId, (i64, bool)>,
+    categories: HashMap<String, i64>,
+}
+
+impl Sqlite {
+    pub async fn put_orders(&self, lines: Vec<OrderLine>) -> Result<Stored, StoreError> {
+        self.write(move |tx, known| {
+            let version = catalog::version(rows(tx, &Statement::new(catalog::VERSION, Vec::new()))?)?;
+            known.refresh(version);
+            let mut chunk = Chunk { tx, known, orders: HashMap::new(), news: false, woken: HashSet::new() };
+            let mut rows = Vec::with_capacity(lines.len());
+            for line in lines {
+                rows.push(chunk.row(line)?);
+            }
+            let (rows, mut stored) = fold(rows);
+            for row in &rows {
+                chunk.put(row, &mut stored)?;
+            }
+            chunk.finish()?;
+            Ok(stored)
+        })
+        .await
+    }
+
+    pub async fn scan<F>(self: &Arc<Self>, until: Timestamp, each: F) -> Result<(), StoreError>
+    where
+        F: FnMut(MemberKey, Vec<Line>) + Send + 'static,
+    {
+        self.read(move |connection| scan(connection, until.timestamp_millis(), each)).await
+    }
+}
+
+impl Known {
+    fn refresh(&mut self, version: String) {
+        if self.version != version || self.products.len() > KNOWN {
+            self.products.clear();
+            self.categories.clear();
+            self.version = version;
+        }
+        if self.members.len() > KNOWN {
+            self.members.clear();
+        }
+    }
+}
+
+/// One chunk on its way in.
+struct Chunk<'t> {
+    tx: &'t Transaction<'t>,
+    known: &'t mut Known,
+    orders: HashMap<OrderId, i64>,
+    /// True when products or labels came with it.
+    news: bool,
+    woken: HashSet<i64>,
+}
+
+impl Chunk<'_> {
+    fn row(&mut self, line: OrderLine) -> Result<LineRow, StoreError> {
+        let (member, order) = (self.member(&line.member)?, self.order(&line.order)?);
+        let product = self.product(&line.product, line.category.as_deref().filter(|c| !c.is_empty()))?;
+        Ok(LineRow::new(line, member, order, product))
+    }
+
+    fn member(&mut self, id: &MemberId) -> Result<i64, StoreError> {
+        if let Some(key) = self.known.members.get(id) {
+            return Ok(*key);
+        }
+        let (key, _) = self.key(
+            "SELECT key FROM member WHERE id = ?1",
+            "INSERT INTO member (id, wake_at) VALUES (?1, 0) RETURNING key",
+            id.as_str(),
+        )?;
+        self.known.members.insert(id.clone(), key);
+        Ok(key)
+    }
+
+    fn order(&mut self, id: &OrderId) -> Result<i64, StoreError> {
+        if let Some(key) = self.orders.get(id) {
+            return Ok(*key);
+        }
+        let (key, _) = self.key(
+            "SELECT key FROM orders WHERE id = ?1",
+            "INSERT INTO orders (id) VALUES (?1) RETURNING key",
+            id.as_str(),
+        )?;
+        self.orders.insert(id.clone(), key);
+        Ok(key)
+    }
+
+    fn product(&mut self, id: &ProductId, category: Option<&str>) -> Result<i64, StoreError> {
+        let (key, classed) = match self.known.products.get(id) {
+            Some(known) => *known,
+            None => self.new_product(id)?,
+        };
+        if let Some(category) = category.filter(|_| !classed) {
+            let label = self.category(category)?;
+            let sql = "UPDATE product SET category_key = ?2 WHERE key = ?1 AND category_key IS NULL";
+            self.news |= self.tx.prepare_cached(sql)?.execute(params![key, label])? > 0;
+            self.known.products.insert(id.clone(), (key, true));
+        }
+        Ok(key)
+    }
+
+    fn new_product(&mut self, id: &ProductId) -> Result<(i64, bool), StoreError> {
+        let (key, new) = self.key(
+            "SELECT key FROM product WHERE id = ?1",
+            "INSERT INTO product (id) VALUES (?1) RETURNING key",
+            id.as_str(),
+        )?;
+        self.news |= new;
+        self.known.products.insert(id.clone(), (key, false));
+        Ok((key, false))
+    }
+
+    fn category(&mut self, text: &str) -> Result<i64, StoreError> {
+        if let Some(key) = self.known.categories.get(text) {
+            return Ok(*key);
+        }
+        let (key, new) = self.key(
+            "SELECT key FROM label WHERE kind = 'category' AND text = ?1",
+            "INSERT INTO label (kind, text) VALUES ('category', ?1) RETURNING key",
+            text,
+        )?;
+        self.news |= new;
+        self.known.categories.insert(text.to_owned(), key);
+        Ok(key)
+    }
+
+    /// The key of an id, and whether it is new.
+    fn key(&self, find: &str, insert: &str, id: &str) -> rusqlite::Result<(i64, bool)> {
+        let found = self.tx.prepare_cached(find)?.query_row([id], |row| row.get(0)).optional()?;
+        match found {
+            Some(key) => Ok((key, false)),
+            None => Ok((self.tx.prepare_cached(insert)?.query_row([id], |row| row.get(0))?, true)),
+        }
+    }
+
+    /// Inserts the line; where it stands already, says so or replaces it, and wakes whom that concerns.
+    fn put(&mut self, row: &LineRow, stored: &mut Stored) -> Result<(), StoreError> {
+        if self.execute(
+            "INSERT INTO line (member, order_key, line, product, at, quantity, unit_price, status, counted, delivered_at, gift) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
+            row,
+        )? {
+            stored.stored += 1;
+            self.woken.insert(row.member);
+            return Ok(());
+        }
+        let sql = "SELECT member FROM line WHERE order_key = ?1 AND line = ?2";
+        let before: i64 =
+            self.tx.prepare_cached(sql)?.query_row([row.order, row.line], |found| found.get(0))?;
+        if self.execute(
+            "UPDATE line SET member = ?1, product = ?4, at = ?5, quantity = ?6, unit_price = ?7, status = ?8, counted = ?9, \
+                delivered_at = ?10, gift = ?11 \
+             WHERE order_key = ?2 AND line = ?3 AND (member, product, at, quantity, unit_price, status, counted, \
+                delivered_at, gift) IS NOT (?1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            row,
+        )? {
+            stored.replaced += 1;
+            self.woken.extend([before, row.member]);
+        } else {
+            stored.duplicate += 1;
+        }
+        Ok(())
+    }
+
+    /// True when the statement changed a row.
+    fn execute(&self, sql: &str, row: &LineRow) -> rusqlite::Result<bool> {
+        let values = params![
+            row.member,
+            row.order,
+            row.line,
+            row.product,
+            row.at,
+            row.quantity,
+            row.unit_price,
+            row.status,
+            row.counted,
+            row.delivered_at,
+            row.gift
+        ];
+        Ok(self.tx.prepare_cached(sql)?.execute(values)? > 0)
+    }
+
+    /// Wakes those concerned, and says that the catalog has grown.
+    fn finish(self) -> Result<(), StoreError> {
+        let mut wake =
+            self.tx.prepare_cached("UPDATE member SET wake_at = 0 WHERE key = ?1 AND wake_at IS NOT 0")?;
+        let mut release = self.tx.prepare_cached(&format!("{RELEASE} AND member = ?1"))?;
+        for member in &self.woken {
+            wake.execute([member])?;
+            release.execute([member])?;
+        }
+        if self.news {
+            self.tx.prepare_cached(BUMP)?.execute([])?;
+            self.known.version =
+                catalog::version(rows(self.tx, &Statement::new(catalog::VERSION, Vec::new()))?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads history as it lies. An order's id is looked up once for its lines, not once for each.
+fn scan(
+    connection: &Connection,
+    until: i64,
+    mut each: impl FnMut(MemberKey, Vec<Line>),
+) -> Result<(), StoreError> {
+    let mut ids = connection.prepare_cached("SELECT id FROM orders WHERE key = ?1")?;
+    let mut id = |key: i64| ids.query_row([key], |row| Ok(OrderId::from(row.get_ref(0)?.as_str()?)));
+    let mut lines = connection.prepare_cached(
+        "SELECT member, order_key, product, at, quantity, counted, gift, delivered_at FROM line \
+         ORDER BY member, order_key, line",
+    )?;
+    let mut cursor = lines.query([])?;
+    let (mut member, mut order): (Option<i64>, Option<(i64, OrderId)>) = (None, None);
+    let mut gathered: Vec<Line> = Vec::new();
+    while let Some(row) = cursor.next()? {
+        if row.get::<_, i64>(3)? > until {
+            continue;
+        }
+        let (whose, which) = (row.get(0)?, row.get(1)?);
+        if let Some(done) = member.filter(|m| *m != whose) {
+            hand_over(&mut each, done, &mut gathered);
+        }
+        member = Some(whose);
+        if order.as_ref().is_none_or(|(key, _)| *key != which) {
+            order = Some((which, id(which)?));
+        }
+        if let Some((_, order)) = &order {
+            gathered.push(line(row, order.clone(), whose)?);
+        }
+    }
+    if let Some(done) = member {
+        hand_over(&mut each, done, &mut gathered);
+    }
+    Ok(())
+}
+
+fn hand_over(each: &mut impl FnMut(MemberKey, Vec<Line>), member: i64, gathered: &mut Vec<Line>) {
+    gathered.sort_by_key(|l| l.at);
+    each(MemberKey(member), std::mem::take(gathered));
+}
+
+fn line(row: &Row<'_>, order: OrderId, member: i64) -> Result<Line, StoreError> {
+    let time =
+        |ms| value::time(ms).map_err(|why| StoreError::corrupt("line", format!("{order} of {member}"), why));
+    let delivered_at: Option<i64> = row.get(7)?;
+    Ok(Line {
+        product: ProductKey(row.get(2)?),
+        at: time(row.get(3)?)?,
+        quantity: row.get(4)?,
+        counted: row.get(5)?,
+        gift: row.get(6)?,
+        delivered_at: delivered_at.map(time).transpose()?,
+        order,
+    })
+}

@@ -1,0 +1,280 @@
+//! Owns the SQLite connections: one writer on its own thread, a few readers; knows nothing of the tables but their layout.
+
+mod history;
+mod ledger;
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use rusqlite::{
+    CachedStatement, Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, types,
+};
+use tokio::sync::oneshot;
+
+use super::catalog::CatalogCache;
+use super::value::{Row, Statement, Value};
+use super::{Held, Lock, StoreError};
+use history::Known;
+
+mod layout {
+    refinery::embed_migrations!("src/store/sqlite/migrations");
+}
+
+/// Readers kept open when nobody reads.
+const IDLE_READERS: usize = 4;
+
+/// One database file. Everything is written on one thread, in the order in which it was asked for.
+pub(super) struct Sqlite {
+    path: PathBuf,
+    writer: mpsc::Sender<Task>,
+    readers: Mutex<Vec<Connection>>,
+    pub catalog: CatalogCache,
+}
+
+type Task = Box<dyn FnOnce(&mut Writer) + Send>;
+
+struct Writer {
+    connection: Connection,
+    known: Known,
+}
+
+impl std::fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sqlite").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Sqlite {
+    pub async fn open(path: PathBuf) -> Result<Self, StoreError> {
+        let at = path.clone();
+        let connection =
+            tokio::task::spawn_blocking(move || create(&at)).await.map_err(StoreError::panicked)??;
+        let (writer, tasks) = mpsc::channel::<Task>();
+        let work = move || {
+            let mut writer = Writer { connection, known: Known::default() };
+            tasks.into_iter().for_each(|task| task(&mut writer));
+        };
+        let thread = std::thread::Builder::new().name("ledger".into()).spawn(work);
+        thread.map_err(|e| StoreError::open(path.display(), e))?;
+        Ok(Self { path, writer, readers: Mutex::default(), catalog: CatalogCache::default() })
+    }
+
+    pub async fn try_lock(&self) -> Result<Option<Lock>, StoreError> {
+        Ok(try_lock(&self.path)?.map(|file| Lock { _held: Held::File { _file: file } }))
+    }
+
+    /// Answers from one read-only snapshot.
+    pub async fn ask(self: &Arc<Self>, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.read(move |connection| statements.iter().map(|s| rows(connection, s)).collect()).await
+    }
+
+    pub async fn amend<R, F>(&self, asks: Vec<Statement>, mut then: F) -> Result<(R, Vec<u64>), StoreError>
+    where
+        R: Send + 'static,
+        F: FnMut(Vec<Vec<Row>>) -> Result<(Vec<Statement>, R), StoreError> + Send + 'static,
+    {
+        self.write(move |tx, _| {
+            let answers = asks.iter().map(|s| rows(tx, s)).collect::<Result<_, _>>()?;
+            let (statements, value) = then(answers)?;
+            Ok((value, execute_all(tx, &statements)?))
+        })
+        .await
+    }
+
+    /// Runs `task` in one transaction on the writer's thread; an error or a panic undoes it.
+    async fn write<R, F>(&self, task: F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: FnOnce(&Transaction<'_>, &mut Known) -> Result<R, StoreError> + Send + 'static,
+    {
+        let (answer, wait) = oneshot::channel();
+        let task: Task = Box::new(move |writer| {
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| writer.transact(task)));
+            let done = done.unwrap_or_else(|panic| Err(StoreError::from_panic(&*panic)));
+            if done.is_err() {
+                // what was learnt in a transaction that is undone is not so
+                writer.known = Known::default();
+            }
+            let _ = answer.send(done);
+        });
+        self.writer.send(task).map_err(|_| StoreError::Closed)?;
+        wait.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Runs `task` on one snapshot, beside the writer.
+    async fn read<R, F>(self: &Arc<Self>, task: F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: FnOnce(&Connection) -> Result<R, StoreError> + Send + 'static,
+    {
+        let this = Arc::clone(self);
+        let work = move || {
+            let idle = this.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let connection = idle.map_or_else(|| reader(&this.path), Ok)?;
+            let snapshot = connection.unchecked_transaction()?;
+            let found = task(&snapshot)?;
+            snapshot.commit()?;
+            let mut readers = this.readers.lock().unwrap_or_else(PoisonError::into_inner);
+            if readers.len() < IDLE_READERS {
+                readers.push(connection);
+            }
+            Ok(found)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(StoreError::panicked)?
+    }
+}
+
+impl Writer {
+    fn transact<R>(
+        &mut self,
+        task: impl FnOnce(&Transaction<'_>, &mut Known) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = task(&tx, &mut self.known)?;
+        tx.commit()?;
+        Ok(done)
+    }
+}
+
+/// What a query finds.
+fn rows(connection: &Connection, statement: &Statement) -> Result<Vec<Row>, StoreError> {
+    let mut prepared = bound(connection, statement)?;
+    let columns = prepared.column_count();
+    let mut cursor = prepared.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = cursor.next()? {
+        let cells = (0..columns).map(|i| Ok(value(row.get_ref(i)?))).collect::<rusqlite::Result<_>>()?;
+        found.push(Row::new(cells));
+    }
+    Ok(found)
+}
+
+/// How many rows each statement changed.
+fn execute_all(connection: &Connection, statements: &[Statement]) -> Result<Vec<u64>, StoreError> {
+    statements.iter().map(|s| Ok(bound(connection, s)?.raw_execute()? as u64)).collect()
+}
+
+fn bound<'c>(connection: &'c Connection, statement: &Statement) -> rusqlite::Result<CachedStatement<'c>> {
+    // SQLite numbers `$2` by where it first stands, `?2` by its number
+    let mut prepared = connection.prepare_cached(&statement.sql.replace('$', "?"))?;
+    for (i, value) in statement.values.iter().enumerate() {
+        match value {
+            Value::Array(values) => {
+                let array: Vec<types::Value> = values.iter().map(owned).collect();
+                prepared.raw_bind_parameter(i + 1, Rc::new(array))?;
+            }
+            value => prepared.raw_bind_parameter(i + 1, value)?,
+        }
+    }
+    Ok(prepared)
+}
+
+fn owned(value: &Value) -> types::Value {
+    match value {
+        Value::Null | Value::Array(_) => types::Value::Null,
+        Value::Int(i) => types::Value::Integer(*i),
+        Value::Real(r) => types::Value::Real(*r),
+        Value::Bool(b) => types::Value::Integer(i64::from(*b)),
+        Value::Text(t) => types::Value::Text(t.clone()),
+    }
+}
+
+fn value(cell: types::ValueRef<'_>) -> Value {
+    match cell {
+        types::ValueRef::Null => Value::Null,
+        types::ValueRef::Integer(i) => Value::Int(i),
+        types::ValueRef::Real(r) => Value::Real(r),
+        types::ValueRef::Text(bytes) | types::ValueRef::Blob(bytes) => {
+            Value::Text(String::from_utf8_lossy(bytes).into_owned())
+        }
+    }
+}
+
+/// Opens the writer's connection and brings the tables to this version's layout.
+fn create(path: &Path) -> Result<Connection, StoreError> {
+    let refused = |e: &dyn std::fmt::Display| StoreError::open(path.display(), e);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|e| refused(&e))?;
+    }
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(|e| refused(&e))?;
+    prepare(&connection).map_err(|e| refused(&e))?;
+    // a large cache and rare checkpoints: an import touches the pages of many members again and again
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -131072;
+             PRAGMA wal_autocheckpoint = 16384; PRAGMA journal_size_limit = 134217728; PRAGMA temp_store = MEMORY;",
+        )
+        .map_err(|e| refused(&e))?;
+    migrate(&mut connection, path)?;
+    Ok(connection)
+}
+
+fn reader(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|e| StoreError::open(path.display(), e))?;
+    prepare(&connection)?;
+    connection.execute_batch("PRAGMA cache_size = -16384")?;
+    Ok(connection)
+}
+
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(128);
+    rusqlite::vtab::array::load_module(connection)
+}
+
+/// Migrates under the lock of a running daemon: no layout changes beneath one.
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let runner = layout::migrations::runner();
+    let known = runner.get_migrations().iter().map(|m| i64::from(m.version())).max().unwrap_or(0);
+    if applied(connection)? == known {
+        return Ok(());
+    }
+    let _lock = wait_for_lock(path)?;
+    match applied(connection)? {
+        found if found > known => Err(StoreError::Newer { found, known }),
+        found if found == known => Ok(()),
+        _ => runner.run(connection).map(drop).map_err(|e| StoreError::Migrate(e.to_string())),
+    }
+}
+
+/// The newest migration that the file has seen.
+fn applied(connection: &Connection) -> Result<i64, StoreError> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'refinery_schema_history'";
+    if connection.query_row(sql, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(0);
+    }
+    let sql = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+fn try_lock(path: &Path) -> Result<Option<File>, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let refused = |e: std::io::Error| StoreError::open(Path::new(&name).display(), e);
+    let file = File::options().create(true).truncate(false).write(true).open(&name).map_err(refused)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(e)) => Err(refused(e)),
+    }
+}
+
+/// Two that open a new file at once: the second waits for the first. A daemon does not let go, and is named.
+fn wait_for_lock(path: &Path) -> Result<File, StoreError> {
+    for _ in 0..200 {
+        if let Some(file) = try_lock(path)? {
+            return Ok(file);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Err(StoreError::Busy(
+        "its layout must be brought up to date, and a daemon of an older version is running".into(),
+    ))
+}

@@ -1,0 +1,107 @@
+//! Figures, not tests: how fast the road is on this machine. Each bench prints its figures as one JSON object.
+//!
+//! `cargo bench -- NAME…` runs those named, without names all: `import`, `webhooks`.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+
+#[path = "../it/support/house.rs"]
+mod house;
+#[path = "../it/support/receiver.rs"]
+mod receiver;
+
+mod support {
+    pub use super::receiver;
+}
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde_json::json;
+
+use house::{House, real_history};
+use receiver::Receiver;
+
+/// Members with one due job each.
+const JOBS: usize = 20_000;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let chosen = |name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
+    if chosen("import") {
+        runtime.block_on(import());
+    }
+    if chosen("webhooks") {
+        runtime.block_on(webhooks());
+    }
+}
+
+/// Lines a second and peak memory of `import orders`, on the real history where it is there.
+async fn import() {
+    let receiver = Receiver::start().await;
+    let house = House::with(&receiver, house::RULE, "");
+    let made_up = || house.write("orders.csv", &house::orders(20_000, 7));
+    let file: PathBuf = real_history("tafeng.csv.gz").unwrap_or_else(made_up);
+    let started = Instant::now();
+    let (report, memory) = measured(&house, &["import", "orders", file.to_str().unwrap(), "--json"]);
+    let read = report["read"].as_u64().unwrap();
+    let seconds = started.elapsed().as_secs_f64();
+    let per_second = (read as f64 / seconds).round();
+    println!(
+        "{}",
+        json!({ "bench": "import", "lines": read, "seconds": seconds, "lines_per_second": per_second, "peak_mb": memory })
+    );
+}
+
+/// Webhook jobs a second, embedded, to a receiver on the same machine: between the first and the last arrival.
+async fn webhooks() {
+    let receiver = Receiver::start().await;
+    let concurrency = std::env::var("CONCURRENCY").unwrap_or_else(|_| "64".to_owned());
+    let house = House::with(&receiver, house::RULE, &format!("[queue]\nconcurrency = {concurrency}\n"));
+    let mut rows = String::from("order_id,member_id,product_id,category,ordered_at,quantity\n");
+    for (n, date) in ["2026-01-01", "2026-01-31", "2026-03-02", "2026-04-01"].iter().enumerate() {
+        for member in 0..JOBS {
+            rows.push_str(&format!("o{n}-{member},m{member},beans,coffee,{date},1\n"));
+        }
+    }
+    house.write("orders.csv", &rows);
+    house.json(&["import", "orders", "orders.csv"]);
+    let watching = receiver.clone();
+    let watch = tokio::spawn(async move {
+        watching.until(1).await;
+        let first = Instant::now();
+        watching.until(JOBS).await;
+        first.elapsed().as_secs_f64()
+    });
+    let started = Instant::now();
+    let house = std::sync::Arc::new(house);
+    let running = house.clone();
+    let run = move || measured(&running, &["run", "--once", "--now", "2026-04-28T10:00:00+08:00", "--json"]);
+    let (pass, memory) = tokio::task::spawn_blocking(run).await.unwrap();
+    let delivering = watch.await.unwrap();
+    println!(
+        "{}",
+        json!({
+            "bench": "webhooks", "jobs": pass["delivered"], "jobs_per_second": (JOBS as f64 / delivering).round(),
+            "seconds_delivering": delivering, "seconds_whole_pass": started.elapsed().as_secs_f64(), "peak_mb": memory,
+            "concurrency": concurrency,
+        })
+    );
+}
+
+/// Runs a command to its end; its JSON, and its peak memory in MB as the kernel tells it.
+fn measured(house: &House, args: &[&str]) -> (serde_json::Value, Option<f64>) {
+    let mut child = house.command(args).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = None;
+    while child.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find(|l| l.starts_with("VmHWM"));
+        peak = line
+            .and_then(|l| l.split_whitespace().nth(1)?.parse::<f64>().ok())
+            .map(|kb| kb / 1024.0)
+            .or(peak);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let ran = house::ran(child.wait_with_output().unwrap());
+    (ran.one(), peak)
+}

@@ -1,0 +1,232 @@
+//! The face over real sockets, before closures that remember; what the daemon answers is not its concern.
+
+use std::sync::{Arc, Mutex};
+
+use replenish::domain::member::Purpose;
+use replenish::domain::reason::Language;
+use replenish::http::{Face, router, serve};
+use reqwest::{Client, Method, Response};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+type Stops = Arc<Mutex<Vec<(String, Option<Purpose>)>>>;
+
+/// A running face. `anna` reads English, `ming` Chinese; what is to be stopped for `broken` cannot be recorded.
+struct Running {
+    client: Client,
+    base: String,
+    troubles: Arc<Mutex<Vec<(String, String)>>>,
+    stops: Stops,
+    stop: CancellationToken,
+    served: JoinHandle<std::io::Result<()>>,
+}
+
+async fn running() -> Running {
+    let troubles = Arc::new(Mutex::new(Vec::new()));
+    let stops = Stops::default();
+    let (told, recorded) = (troubles.clone(), stops.clone());
+    let face = Face {
+        troubles: Arc::new(move || told.lock().unwrap().clone()),
+        metrics: Arc::new(|| "replenish_in_flight 0\n".to_owned()),
+        language: Arc::new(|token| {
+            let language = match token.as_str() {
+                "anna" | "broken" => Some(Language::English),
+                "ming" => Some(Language::Chinese),
+                _ => None,
+            };
+            Box::pin(async move { language })
+        }),
+        stop: Arc::new(move |token, purpose| {
+            let recorded = recorded.clone();
+            Box::pin(async move {
+                let works = token != "broken";
+                if works {
+                    recorded.lock().unwrap().push((token, purpose));
+                }
+                works
+            })
+        }),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let stop = CancellationToken::new();
+    let served = tokio::spawn(serve(listener, router(face), stop.clone()));
+    Running { client: client(), base, troubles, stops, stop, served }
+}
+
+fn client() -> Client {
+    // Already installed is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().no_proxy().build().unwrap()
+}
+
+impl Running {
+    async fn get(&self, path: &str) -> Response {
+        self.client.get(format!("{}{path}", self.base)).send().await.unwrap()
+    }
+
+    async fn post(&self, path: &str, kind: &str, body: impl Into<reqwest::Body>) -> Response {
+        let request = self.client.post(format!("{}{path}", self.base));
+        request.header("content-type", kind).body(body).send().await.unwrap()
+    }
+
+    fn stops(&self) -> Vec<(String, Option<Purpose>)> {
+        self.stops.lock().unwrap().clone()
+    }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+#[tokio::test]
+async fn alive_is_not_ready() {
+    let face = running().await;
+    let ready = face.get("/readyz").await;
+    assert_eq!(ready.status(), 200);
+    assert_eq!(ready.text().await.unwrap(), r#"{"ready":true,"troubles":[]}"#);
+    face.troubles.lock().unwrap().push(("queue".to_owned(), "redis is \"away\"".to_owned()));
+    let ready = face.get("/readyz").await;
+    assert_eq!(
+        (ready.status().as_u16(), &ready.headers()["content-type"]),
+        (503, &"application/json".parse().unwrap())
+    );
+    let body: serde_json::Value = serde_json::from_str(&ready.text().await.unwrap()).unwrap();
+    let troubles = serde_json::json!([{"part": "queue", "problem": "redis is \"away\""}]);
+    assert_eq!(body, serde_json::json!({"ready": false, "troubles": troubles}));
+    let alive = face.get("/healthz").await;
+    assert_eq!((alive.status().as_u16(), alive.text().await.unwrap().as_str()), (200, "ok"));
+}
+
+#[tokio::test]
+async fn metrics_are_what_prometheus_reads() {
+    let face = running().await;
+    let metrics = face.get("/metrics").await;
+    assert_eq!(metrics.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(metrics.text().await.unwrap(), "replenish_in_flight 0\n");
+}
+
+#[tokio::test]
+async fn looking_at_the_page_changes_nothing() {
+    let face = running().await;
+    for (token, lang, button) in [("anna", "en", "Stop reminders"), ("ming", "zh-TW", "停止回購提醒")] {
+        let page = face.get(&format!("/u/{token}")).await;
+        assert_eq!(
+            (page.status().as_u16(), &page.headers()["content-language"]),
+            (200, &lang.parse().unwrap())
+        );
+        let html = page.text().await.unwrap();
+        assert!(html.contains(&format!("<html lang=\"{lang}\">")) && html.contains(button), "{html}");
+        assert_eq!(html.matches("<button ").count(), 2);
+        let head = face.client.head(format!("{}/u/{token}", face.base)).send().await.unwrap();
+        assert_eq!(head.status(), 200);
+    }
+    assert_eq!(face.stops(), []);
+}
+
+#[tokio::test]
+async fn posting_stops_what_the_form_says_as_often_as_it_is_posted() {
+    let face = running().await;
+    let multipart =
+        "--b\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--b--\r\n";
+    let cases = [
+        ("anna", FORM, "purpose=reminder", Some(Purpose::Reminder), "Reminders are stopped"),
+        ("anna", FORM, "purpose=all", None, "Messages are stopped"),
+        ("ming", FORM, "purpose=reminder", Some(Purpose::Reminder), "已停止回購提醒"),
+        ("ming", FORM, "List-Unsubscribe=One-Click", None, "已停止所有訊息"),
+        ("ming", FORM, "List-Unsubscribe=One-Click", None, "已停止所有訊息"),
+        ("anna", "multipart/form-data; boundary=b", multipart, None, "Messages are stopped"),
+        ("anna", "text/plain", "", None, "Messages are stopped"),
+    ];
+    for (token, kind, body, purpose, says) in cases {
+        let answer = face.post(&format!("/u/{token}"), kind, body).await;
+        assert_eq!(answer.status(), 200, "{body}");
+        assert!(answer.text().await.unwrap().contains(says), "{body}");
+        assert_eq!(face.stops().last(), Some(&(token.to_owned(), purpose)), "{body}");
+    }
+    assert_eq!(face.stops().len(), cases.len());
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_not_found() {
+    let face = running().await;
+    for path in ["/u/forged", "/u/%FF", "/u/anna%20"] {
+        for answer in [face.get(path).await, face.post(path, FORM, "purpose=all").await] {
+            assert_eq!(answer.status(), 404, "{path}");
+            let html = answer.text().await.unwrap();
+            assert!(html.contains("not valid") && html.contains("此連結無效"), "{html}");
+        }
+    }
+    for path in ["/", "/u", "/u/anna/more", "/v1/jobs"] {
+        assert_eq!(face.get(path).await.status(), 404, "{path}");
+    }
+    let put = face.client.request(Method::PUT, format!("{}/u/anna", face.base)).send().await.unwrap();
+    assert_eq!(put.status(), 405);
+    assert_eq!(face.stops(), []);
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_is_not_confirmed() {
+    let face = running().await;
+    let answer = face.post("/u/broken", FORM, "List-Unsubscribe=One-Click").await;
+    assert_eq!(answer.status(), 503);
+    assert!(answer.text().await.unwrap().contains("try again"));
+}
+
+#[tokio::test]
+async fn every_page_is_guarded_by_its_headers() {
+    let face = running().await;
+    let pages = [
+        face.get("/u/anna").await,
+        face.get("/u/forged").await,
+        face.post("/u/anna", FORM, "").await,
+        face.post("/u/broken", FORM, "").await,
+    ];
+    for page in pages {
+        let header = |name: &str| page.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(header("cache-control"), "no-store");
+        assert_eq!(header("x-frame-options"), "DENY");
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert_eq!(header("referrer-policy"), "no-referrer");
+        assert_eq!(header("content-type"), "text/html; charset=utf-8");
+        let policy = header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'; ") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{policy}");
+        let html = page.text().await.unwrap();
+        assert!(!html.contains("<script") && !html.contains(" style="), "{html}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_are_bounded() {
+    let face = running().await;
+    assert_eq!(face.post("/u/anna", FORM, "a".repeat(64 * 1024)).await.status(), 200);
+    assert_eq!(face.post("/u/anna", FORM, "a".repeat(64 * 1024 + 1)).await.status(), 413);
+    assert_eq!(face.stops().len(), 1);
+}
+
+#[tokio::test]
+async fn a_stop_lets_the_request_under_way_finish() {
+    let face = running().await;
+    let address = face.base.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream
+        .write_all(b"POST /u/anna HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 16\r\n\r\n")
+        .await
+        .unwrap();
+    // The interim answer tells that the request is being read.
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).await.unwrap();
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    face.stop.cancel();
+    stream.write_all(b"purpose=reminder").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    face.served.await.unwrap().unwrap();
+    assert_eq!(face.stops.lock().unwrap().as_slice(), [("anna".to_owned(), Some(Purpose::Reminder))]);
+    assert!(TcpStream::connect(address).await.is_err());
+}

@@ -1,0 +1,11 @@
+//! The integration tests: one binary, because every further one links hundreds of crates.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+
+mod architecture;
+mod channel;
+mod config;
+mod contract;
+mod http;
+mod planning;
+mod road;
+mod support;

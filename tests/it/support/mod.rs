@@ -1,0 +1,9 @@
+//! What tests share: real parts on free ports, and a ledger on paper.
+
+pub mod hook;
+pub mod house;
+pub mod paper;
+pub mod postgres;
+pub mod receiver;
+pub mod redis;
+pub mod smtp;
