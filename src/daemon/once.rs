@@ -59,8 +59,9 @@ async fn until_nothing_is_due(parts: &Arc<Parts>, stop: &CancellationToken) -> a
         if let Some(queue) = &parts.redis {
             dispatcher::dispatch(parts, queue).await.context("due jobs cannot be offered")?;
         }
-        let in_flight = parts.store.in_flight().await?;
+        // In this order: what is offered between the two looks is seen by the second.
         let next = parts.store.next_event().await?;
+        let in_flight = parts.store.in_flight().await?;
         if in_flight == 0 && next.is_none_or(|at| at > parts.clock.now()) {
             return Ok(());
         }

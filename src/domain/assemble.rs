@@ -111,7 +111,9 @@ pub fn judge_job(
     let until = |o: &Occasion| if job.pinned { o.valid_until.max(job.valid_until) } else { o.valid_until };
     let mine = view.occasions.iter().filter(|o| o.job() == Some(&job.id));
     let mine: Vec<Occasion> = mine.map(|o| Occasion { valid_until: until(o), ..o.clone() }).collect();
-    let (through, against) = sift(&judge, &mine.iter().collect::<Vec<_>>());
+    let mut mine: Vec<&Occasion> = mine.iter().collect();
+    put_in_order(&mut mine, shop);
+    let (through, against) = sift(&judge, &mine);
     if through.is_empty() && !job.shadow {
         return nothing_left(against);
     }
@@ -144,12 +146,17 @@ fn due_groups<'a>(
         }
         for mut occasions in steps.into_values() {
             if occasions.iter().any(|o| o.ready_at() <= now || o.valid_until <= now) {
-                occasions.sort_by(|a, b| (a.due_at, &a.key).cmp(&(b.due_at, &b.key)));
+                put_in_order(&mut occasions, shop);
                 groups.push((rule, occasions));
             }
         }
     }
     groups
+}
+
+/// The earliest due first, then by what the shop calls the items: our own keys differ from ledger to ledger.
+fn put_in_order(occasions: &mut [&Occasion], shop: &Shop<'_>) {
+    occasions.sort_by_cached_key(|o| (o.due_at, shop.catalog.item_id(o.key.item), o.key.clone()));
 }
 
 /// Parts occasions into those that pass, and what to do about the others.

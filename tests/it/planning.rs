@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{NaiveDate, NaiveTime, TimeDelta};
+use chrono::{NaiveTime, TimeDelta};
 use proptest::prelude::*;
 use replenish::domain::assemble::{Claim, assemble, claim};
 use replenish::domain::calendar::DailyWindow;

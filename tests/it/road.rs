@@ -75,7 +75,9 @@ async fn all_engines_and_queues_come_to_the_same_occasions_and_verdicts() {
     let redis = Redis::start();
     let ledger_on = |url: &str| format!("[store]\nurl = \"{url}\"\n");
     let with_redis = |url: &str| format!("{}[queue]\nurl = \"{}\"\n", ledger_on(url), redis.url());
-    let setups = [String::new(), ledger_on(&postgres::database()), with_redis(&postgres::database())];
+    let (first, second) = (postgres::database().await, postgres::database().await);
+    let (first, second) = (first.expect("PostgreSQL is installed"), second.expect("PostgreSQL is installed"));
+    let setups = [String::new(), ledger_on(&first), with_redis(&second)];
     let mut results = Vec::new();
     for more in &setups {
         let receiver = Receiver::start().await;
@@ -86,10 +88,16 @@ async fn all_engines_and_queues_come_to_the_same_occasions_and_verdicts() {
         let mut bodies: Vec<String> =
             receiver.seen().into_iter().map(|(id, body)| format!("{id} {}", body["data"]["items"])).collect();
         bodies.sort();
-        results.push((pass["planned"].clone(), next["delivered"].clone(), ledger(&house), bodies));
+        let counts = format!("planned {} then delivered {}", pass["planned"], next["delivered"]);
+        results.push((counts, ledger(&house), bodies));
     }
-    assert_eq!(results[0], results[1], "SQLite and PostgreSQL");
-    assert_eq!(results[1], results[2], "the ledger and Redis as queues");
+    for (other, name) in [(1, "PostgreSQL"), (2, "PostgreSQL and Redis")] {
+        assert_eq!(results[0].0, results[other].0, "{name}");
+        let differing: Vec<_> = results[0].1.symmetric_difference(&results[other].1).collect();
+        assert!(differing.is_empty(), "{name}: {differing:?}");
+        let differing = results[0].2.iter().zip(&results[other].2).find(|(a, b)| a != b);
+        assert_eq!(differing, None, "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -196,9 +204,9 @@ async fn replay_sends_just_the_failures_again_and_judges_guards_anew() {
 
     let plain = house.run(&["jobs", "replay", "--state", "failed"]);
     assert_eq!(plain.code, 2, "without a terminal and without --yes: {}", plain.err);
-    let dry = house.json(&["jobs", "replay", "--state", "failed", "--dry-run"]);
+    let dry = house.json(&["jobs", "replay", "--state", "failed", "--now", NOON, "--dry-run"]);
     assert_eq!(dry["matched"], failed, "{dry}");
-    let replayed = house.json(&["jobs", "replay", "--state", "failed", "--yes"]);
+    let replayed = house.json(&["jobs", "replay", "--state", "failed", "--now", NOON, "--yes"]);
     assert_eq!(replayed["matched"], failed, "{replayed}");
     let pass = once(&house, NOON).await;
     assert_eq!(pass["delivered"], failed, "{pass}");
@@ -215,11 +223,12 @@ async fn replay_sends_just_the_failures_again_and_judges_guards_anew() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_daemon_delivers_answers_and_drains_on_sigterm() {
     let receiver = Receiver::start().await;
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let port = free_port();
     let house = House::with(&receiver, RULE, &format!("[http]\nlisten = \"127.0.0.1:{port}\"\n"));
     house.write("orders.csv", &orders(60, 7));
     house.json(&["import", "orders", "orders.csv"]);
-    let mut child = house.command(&["run", "--now", NOON]).stderr(Stdio::piped()).spawn().unwrap();
+    let child = house.command(&["run", "--now", NOON]).stderr(Stdio::piped()).spawn().unwrap();
     receiver.until(20).await;
     let get = |path: &str| reqwest::get(format!("http://127.0.0.1:{port}{path}"));
     assert_eq!(get("/healthz").await.unwrap().status(), 200);

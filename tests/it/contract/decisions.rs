@@ -138,7 +138,7 @@ async fn jobs_change_only_from_the_right_state(place: Place) {
     let store = place.open().await;
     let key = member(&store, "m").await;
     let id = assembled(&store, key, "j", 5).await;
-    let start = || Change::Start(id.clone(), day(5), content("m"));
+    let start = || super::start(&id, 5);
     let defer = || Change::Defer(id.clone(), day(6), Reason::QuietHours);
     let skip = || Change::Skip(id.clone(), Reason::Expired);
     let cancel = || Change::Cancel(id.clone(), Reason::Withdrawn);

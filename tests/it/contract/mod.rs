@@ -183,6 +183,7 @@ pub fn content(member: &str) -> Box<Content> {
         items: Vec::new(),
         reason: "快用完了".into(),
         cautions: Vec::new(),
+        guards: Vec::new(),
     })
 }
 
@@ -197,11 +198,16 @@ pub async fn assembled(store: &Store, key: MemberKey, id: &str, due: i64) -> Job
     id.into()
 }
 
+/// The hand-over of `job` on day `due`, under a lease of a day.
+pub fn start(job: &JobId, due: i64) -> Change {
+    Change::Start { job: job.clone(), at: day(due), lease_until: day(due + 1), content: content("m") }
+}
+
 /// The same, offered and handed over.
 pub async fn sending(store: &Store, key: MemberKey, id: &str, due: i64) -> JobId {
     let job = assembled(store, key, id, due).await;
     assert_eq!(store.offer(day(due), day(due + 1), 100).await.unwrap().len(), 1);
-    let start = Change::Start(job.clone(), day(due), content("m"));
+    let start = start(&job, due);
     assert_eq!(apply(store, key, day(due), vec![start]).await, [true]);
     job
 }

@@ -6,7 +6,7 @@ use replenish::domain::catalog::Level;
 use replenish::domain::ids::LabelKey;
 use replenish::domain::interval::{ItemPrior, LevelPriors, Priors};
 use replenish::domain::member::{MemberRecord, Suppression};
-use replenish::store::Whom;
+use replenish::store::{Standing, Whom};
 
 use super::history::record;
 use super::*;
@@ -65,7 +65,8 @@ async fn opt_outs_end_and_are_taken_back(place: Place) {
     assert_eq!(store.unsuppress(whom(), Some(Purpose::Care), None).await.unwrap(), 0);
     assert_eq!(store.unsuppress(whom(), Some(Purpose::Reminder), Some("A".into())).await.unwrap(), 1);
     assert_eq!(awake(&store, day(1)).await, [key]);
-    assert_eq!(store.suppressions(None).await.unwrap(), [(whom(), all())]);
+    let standing = Standing { whom: whom(), what: all(), because: "asked".into(), at: day(1) };
+    assert_eq!(store.suppressions(None).await.unwrap(), [standing]);
     assert_eq!(store.unsuppress(whom(), None, None).await.unwrap(), 1);
     assert_eq!(view(&store, key, day(1)).await.suppressions, []);
 }
@@ -79,6 +80,8 @@ async fn priors_round_trip(place: Place) {
         s2: 0.5,
         nu: 8.0,
         tu: 0.125,
+        tp: 0.25,
+        tc: 0.5,
         mu0: 3.5,
         groups: HashMap::from([(LabelKey(7), 3.25)]),
         continues: [0.5; 13],
@@ -87,13 +90,13 @@ async fn priors_round_trip(place: Place) {
             .into(),
     };
     let levels = BTreeMap::from([(Level::Product, level.clone()), (Level::Member, level)]);
-    let priors = Priors::new("2024-01-01/1", levels);
+    let priors = Priors::new("2024-01-01/1".into(), levels);
     store.save_priors(&priors, vec![(key, Level::Group, 0.5), (key, Level::Member, 2.0)]).await.unwrap();
     assert_eq!(store.priors().await.unwrap(), Some(priors.clone()));
     let learnt = BTreeMap::from([(Level::Group, 0.5), (Level::Member, 2.0)]);
     assert_eq!(view(&store, key, day(1)).await.dropout, learnt);
-    store.save_priors(&Priors::new("2", BTreeMap::new()), vec![]).await.unwrap();
-    assert_eq!(place.open().await.priors().await.unwrap(), Some(Priors::new("2", BTreeMap::new())));
+    store.save_priors(&Priors::new("2".into(), BTreeMap::new()), vec![]).await.unwrap();
+    assert_eq!(place.open().await.priors().await.unwrap(), Some(Priors::new("2".into(), BTreeMap::new())));
     assert!(view(&store, key, day(1)).await.dropout.is_empty());
 }
 

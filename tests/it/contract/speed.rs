@@ -146,7 +146,7 @@ async fn speed() {
                     v.jobs
                         .iter()
                         .filter(|j| j.state == JobState::Queued)
-                        .map(|j| Change::Start(j.id.clone(), day(2), content("m")))
+                        .map(|j| super::start(&j.id, 2))
                         .collect(),
                     (),
                 )
