@@ -24,7 +24,8 @@
 //! | [`http`], [`cli`] | the faces |
 //!
 //! Dependencies run one way: `domain ← {config, intake, store, channel} ← queue ← {desk, daemon, lab} ← {http, cli}`.
-//! Rings of one rank never import each other. `tests/it/architecture.rs` holds this.
+//! Rings of one rank never import each other, but `queue → store` (claiming a row is the dequeue) and `cli → http` (`run`
+//! starts the one face beside the daemon). `tests/it/architecture.rs` holds this.
 //!
 //! What always holds:
 //!

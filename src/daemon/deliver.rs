@@ -1,6 +1,6 @@
 //! Owns one delivery: claim in the ledger, hand over, record; always ends well, whatever happens on the way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,12 +137,10 @@ async fn claim_all(parts: Arc<Parts>, jobs: Vec<JobRef>) -> Vec<Claimed> {
 }
 
 async fn claim_group(parts: &Arc<Parts>, jobs: &[JobRef]) -> Result<HashMap<JobId, Claimed>, StoreError> {
-    let mut wanted: HashMap<MemberKey, Vec<JobId>> = HashMap::new();
-    for at in jobs {
-        wanted.entry(MemberKey(at.member)).or_default().push(at.job.clone());
-    }
-    let members: Vec<MemberKey> = wanted.keys().copied().collect();
-    let ids: std::collections::HashSet<JobId> = jobs.iter().map(|at| at.job.clone()).collect();
+    let mut members: Vec<MemberKey> = jobs.iter().map(|at| MemberKey(at.member)).collect();
+    members.sort();
+    members.dedup();
+    let ids: HashSet<JobId> = jobs.iter().map(|at| at.job.clone()).collect();
     let knowledge = parts.knowledge();
     let now = parts.clock.now();
     let lease_until = real_time() + SENDING_LEASE;
@@ -152,8 +150,7 @@ async fn claim_group(parts: &Arc<Parts>, jobs: &[JobRef]) -> Result<HashMap<JobI
             let shop = knowledge.shop(catalog);
             let mut changes: Vec<Change> = Vec::new();
             let mut claims = Vec::new();
-            let mine: Vec<&Job> = view.jobs.iter().filter(|j| ids.contains(&j.id)).collect();
-            for job in mine {
+            for job in view.jobs.iter().filter(|j| ids.contains(&j.id)) {
                 let (mut of_job, claim) = claim(view, &job.id, &shop, now, lease_until);
                 changes.append(&mut of_job);
                 // The last change of a claim is the one that moves the job.

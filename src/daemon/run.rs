@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::deliver::Deliveries;
 use super::{Parts, assembler, dispatcher, keeper, learn, planner};
 use crate::domain::ids::{Day, Timestamp};
+use crate::domain::shop::Knowledge;
 use crate::queue::{Health, Transport, WorkerOptions, work};
 
 /// How often the planner looks for members that someone woke.
@@ -100,7 +100,7 @@ async fn plan_turn(parts: Arc<Parts>) {
 async fn learn_when_due(parts: &Arc<Parts>) -> anyhow::Result<()> {
     let now = parts.clock.now();
     let knowledge = parts.knowledge();
-    if learnt_today(&knowledge.priors.version, now, &parts.clone()) {
+    if learnt_today(&knowledge, now) {
         return Ok(());
     }
     let started = tokio::time::Instant::now();
@@ -118,9 +118,9 @@ async fn learn_when_due(parts: &Arc<Parts>) -> anyhow::Result<()> {
 }
 
 /// The version of priors begins with the day they were learnt.
-fn learnt_today(version: &str, now: Timestamp, parts: &Parts) -> bool {
-    let today = Day::of(now, parts.knowledge().zone).to_string();
-    version.get(..10).is_some_and(|day| day >= today.as_str())
+fn learnt_today(knowledge: &Knowledge, now: Timestamp) -> bool {
+    let today = Day::of(now, knowledge.zone).to_string();
+    knowledge.priors.version.get(..10).is_some_and(|day| day >= today.as_str())
 }
 
 async fn keep_turn(parts: Arc<Parts>) {
@@ -150,16 +150,7 @@ pub(super) async fn deliver_until(parts: Arc<Parts>, stop: CancellationToken) {
         deliveries: deliveries.clone(),
         health: health.clone(),
     };
-    let transport = match &parts.redis {
-        Some(queue) => Transport::redis(queue),
-        None => Transport::ledger(
-            parts.store.clone(),
-            parts.clock.for_queue(),
-            dispatcher::QUEUED_LEASE,
-            BATCH,
-            parts.due.clone(),
-        ),
-    };
+    let transport = transport(&parts);
     let watch = watch_health(parts.clone(), health, stop.clone());
     let lines = Deliveries::start(parts.clone());
     let worker =
@@ -182,6 +173,16 @@ pub(super) async fn deliver_until(parts: Arc<Parts>, stop: CancellationToken) {
     }
 }
 
+fn transport(parts: &Parts) -> Transport {
+    match &parts.redis {
+        Some(queue) => Transport::redis(queue),
+        None => {
+            let (clock, due) = (parts.clock.for_queue(), parts.due.clone());
+            Transport::ledger(parts.store.clone(), clock, dispatcher::QUEUED_LEASE, BATCH, due)
+        }
+    }
+}
+
 /// Tells readiness and metrics how the worker is; never returns before the stop, and not after it either.
 async fn watch_health(parts: Arc<Parts>, health: Health, stop: CancellationToken) {
     turns(stop, Duration::from_millis(500), move || {
@@ -200,6 +201,6 @@ fn worker_name() -> String {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
     let host = read("/proc/sys/kernel/hostname");
     let boot = read("/proc/sys/kernel/random/boot_id");
-    let started = super::clock::real_time().timestamp_millis() + TimeDelta::zero().num_milliseconds();
+    let started = super::clock::real_time().timestamp_millis();
     format!("{host}-{}-{}-{started}", boot.get(..8).unwrap_or("boot"), std::process::id())
 }

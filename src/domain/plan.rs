@@ -131,7 +131,10 @@ impl Planner<'_> {
             Trigger::Need(when) => vec![self.need(item, days, when)],
             Trigger::Purchase { first_only, after } => {
                 let last = if first_only { 1 } else { days.len() };
-                let turns = (1..=last.min(days.len())).rev();
+                // An order whose lines lie on several days is one turn, on the first of them.
+                let first_of_order =
+                    |n: &usize| !days[..n - 1].iter().any(|earlier| earlier.anchor == days[n - 1].anchor);
+                let turns = (1..=last.min(days.len())).rev().filter(first_of_order);
                 turns.map_while(|n| self.after_purchase(item, &days[..n], after)).collect()
             }
         }
@@ -215,15 +218,6 @@ impl Planner<'_> {
             return Err(Silent(Reason::NotInAudience, Some(stage.as_str().to_owned())));
         }
         let rule_hash = self.shop.rules.hash_of(self.rule);
-        let key = self.known(item, anchor).map_or_else(
-            || OccasionKey {
-                rule: self.rule.id.clone(),
-                step: FIRST_STEP,
-                item,
-                cycle: Cycle::from(anchor.anchor.as_str()),
-            },
-            |known| known.key.clone(),
-        );
         let evidence = Evidence {
             hash: self.person.evidence_hash(days, rule_hash),
             rule_hash: rule_hash.to_owned(),
@@ -236,7 +230,7 @@ impl Planner<'_> {
             stage,
         };
         Ok(Occasion {
-            key,
+            key: self.key(item, anchor),
             anchor_day: anchor.day,
             due_at,
             valid_until: due_at + self.rule.valid_for,
@@ -245,6 +239,16 @@ impl Planner<'_> {
             evidence: Some(evidence),
             state: OccasionState::Open,
         })
+    }
+
+    fn key(&self, item: Item, anchor: &PurchaseDay) -> OccasionKey {
+        let fresh = || OccasionKey {
+            rule: self.rule.id.clone(),
+            step: FIRST_STEP,
+            item,
+            cycle: Cycle::from(anchor.anchor.as_str()),
+        };
+        self.known(item, anchor).map_or_else(fresh, |known| known.key.clone())
     }
 
     /// The ledger's occasion of this turn, under the rule's own or a former id.

@@ -74,30 +74,38 @@ fn statements(
             into.push(new_job(member, job, now)?);
             into.extend(occasions.iter().map(|key| serve(member, key, job)));
         }
-        Change::Start { job, at, lease_until, content: said } => into.push(Statement::new(
-            "UPDATE job SET state = 'sending', changed_at = $2, handed_over_at = $3, content = $4, lease_until = $5, \
-             reason = NULL WHERE id = $1 AND state = 'queued'",
-            values![job.as_str(), now, *at, content(Some(said))?, *lease_until],
-        )),
-        Change::Defer(id, until, reason) => into.push(Statement::new(
-            "UPDATE job SET state = 'scheduled', changed_at = $2, not_before = $3, reason = $4, lease_until = NULL \
-             WHERE id = $1 AND state = 'queued'",
-            values![id.as_str(), now, *until, reason.as_str()],
-        )),
-        Change::Skip(id, reason) => into.push(end(id, "skipped", *reason, now)),
-        Change::Cancel(id, reason) => into.push(end(id, "cancelled", *reason, now)),
-        Change::Replay(id, valid_until) => into.push(Statement::new(
-            "UPDATE job SET state = 'scheduled', changed_at = $2, valid_until = $3, pinned = true, attempts = 0, tries = 0, \
-             content = NULL, reason = NULL, not_before = NULL \
-             WHERE id = $1 AND state IN ('failed', 'uncertain', 'skipped', 'cancelled')",
-            values![id.as_str(), now, *valid_until],
-        )),
         Change::Planned(wake_at, planned_with) => into.push(Statement::new(
             "UPDATE member SET wake_at = $2, planned_with = $3 WHERE key = $1",
             values![member, *wake_at, planned_with.as_str()],
         )),
+        of_job => into.extend(step(of_job, now)?),
     }
     Ok(())
+}
+
+/// The step that a change makes a job take.
+fn step(change: &Change, now: Timestamp) -> Result<Option<Statement>, StoreError> {
+    Ok(Some(match change {
+        Change::Start { job, at, lease_until, content: said } => Statement::new(
+            "UPDATE job SET state = 'sending', changed_at = $2, handed_over_at = $3, content = $4, lease_until = $5, \
+             reason = NULL WHERE id = $1 AND state = 'queued'",
+            values![job.as_str(), now, *at, content(Some(said))?, *lease_until],
+        ),
+        Change::Defer(id, until, reason) => Statement::new(
+            "UPDATE job SET state = 'scheduled', changed_at = $2, not_before = $3, reason = $4, lease_until = NULL \
+             WHERE id = $1 AND state = 'queued'",
+            values![id.as_str(), now, *until, reason.as_str()],
+        ),
+        Change::Skip(id, reason) => end(id, "skipped", *reason, now),
+        Change::Cancel(id, reason) => end(id, "cancelled", *reason, now),
+        Change::Replay(id, valid_until) => Statement::new(
+            "UPDATE job SET state = 'scheduled', changed_at = $2, valid_until = $3, pinned = true, attempts = 0, tries = 0, \
+             content = NULL, reason = NULL, not_before = NULL \
+             WHERE id = $1 AND state IN ('failed', 'uncertain', 'skipped', 'cancelled')",
+            values![id.as_str(), now, *valid_until],
+        ),
+        _ => return Ok(None),
+    }))
 }
 
 fn plan(member: i64, o: &Occasion) -> Result<Statement, StoreError> {

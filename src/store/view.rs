@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::value::{Dialect, Flaw, Row, Statement, Value, values};
+use super::value::{Dialect, Flaw, Row, Statement, Value};
 use super::{MemberKey, StoreError, rows};
 use crate::domain::ids::{OrderId, ProductKey, Timestamp};
 use crate::domain::member::{MemberView, Suppression};
@@ -19,58 +19,48 @@ pub(super) fn questions(
     caps_since: Timestamp,
 ) -> Vec<Statement> {
     let keys: Value = members.iter().map(|m| m.0).collect();
-    let any = dialect.any("$1");
-    let (member, occasion, job, unfinished) = (rows::MEMBER, rows::OCCASION, rows::JOB, rows::UNFINISHED);
+    let only = |sql: String| Statement::new(sql, vec![keys.clone()]);
+    let since = |sql: String, at: Timestamp| Statement::new(sql, vec![keys.clone(), at.into()]);
+    let [member, line, suppression, occasion, job, dropout] = selects(&dialect.any("$1"));
     vec![
-        Statement::new(
-            format!("SELECT key, planned_with, {member} FROM member WHERE key {any} ORDER BY key"),
-            vec![keys.clone()],
-        ),
-        Statement::new(
-            format!(
-                "SELECT l.member, l.at, o.id, l.product, l.quantity, l.counted, l.gift, l.delivered_at \
-                 FROM line l JOIN orders o ON o.key = l.order_key WHERE l.member {any} \
-                 ORDER BY l.member, l.at, l.order_key, l.line"
-            ),
-            vec![keys.clone()],
-        ),
-        Statement::new(
-            format!(
-                "SELECT m.key, s.purpose, s.item, s.until, s.key AS n FROM member m JOIN suppression s ON s.member = m.key \
-                 WHERE m.key {any} AND (s.until IS NULL OR s.until > $2) \
-                 UNION ALL \
-                 SELECT m.key, s.purpose, s.item, s.until, s.key AS n FROM member m JOIN suppression s ON s.address = m.address \
-                 WHERE m.key {any} AND (s.until IS NULL OR s.until > $2) ORDER BY n"
-            ),
-            vec![keys.clone(), now.into()],
-        ),
-        Statement::new(
-            format!(
-                "SELECT o.member, {occasion}, \
-                    CASE WHEN o.state = 'open' OR (o.state = 'served' AND {unfinished}) THEN o.evidence END \
-                 FROM occasion o LEFT JOIN job j ON j.key = o.job WHERE o.member {any} \
-                 ORDER BY o.member, o.rule, o.step, o.item, o.cycle"
-            ),
-            vec![keys.clone()],
-        ),
-        Statement::new(
-            format!(
-                "SELECT j.member, {job}, CASE WHEN {unfinished} THEN j.content END FROM job j WHERE j.member {any} \
-                 AND ({unfinished} OR (NOT j.shadow AND coalesce(j.handed_over_at, j.assembled_at) >= $2)) ORDER BY j.key"
-            ),
-            values_of(keys.clone(), caps_since),
-        ),
-        Statement::new(
-            format!("SELECT member, level, multiplier FROM dropout WHERE member {any}"),
-            vec![keys],
-        ),
+        only(member),
+        only(line),
+        since(suppression, now),
+        only(occasion),
+        since(job, caps_since),
+        only(dropout),
     ]
 }
 
-fn values_of(keys: Value, since: Timestamp) -> Vec<Value> {
-    let mut values = vec![keys];
-    values.extend(values![since]);
-    values
+/// What is asked of each table, the members' keys being `any` of the first value.
+fn selects(any: &str) -> [String; 6] {
+    let (member, occasion, job, unfinished) = (rows::MEMBER, rows::OCCASION, rows::JOB, rows::UNFINISHED);
+    [
+        format!("SELECT key, planned_with, {member} FROM member WHERE key {any} ORDER BY key"),
+        format!(
+            "SELECT l.member, l.at, o.id, l.product, l.quantity, l.counted, l.gift, l.delivered_at \
+             FROM line l JOIN orders o ON o.key = l.order_key WHERE l.member {any} \
+             ORDER BY l.member, l.at, l.order_key, l.line"
+        ),
+        format!(
+            "SELECT m.key, s.purpose, s.item, s.until, s.key AS n FROM member m JOIN suppression s ON s.member = m.key \
+             WHERE m.key {any} AND (s.until IS NULL OR s.until > $2) \
+             UNION ALL \
+             SELECT m.key, s.purpose, s.item, s.until, s.key AS n FROM member m JOIN suppression s ON s.address = m.address \
+             WHERE m.key {any} AND (s.until IS NULL OR s.until > $2) ORDER BY n"
+        ),
+        format!(
+            "SELECT o.member, {occasion}, \
+                CASE WHEN o.state = 'open' OR (o.state = 'served' AND {unfinished}) THEN o.evidence END \
+             FROM occasion o LEFT JOIN job j ON j.key = o.job WHERE o.member {any} \
+             ORDER BY o.member, o.rule, o.step, o.item, o.cycle"
+        ),
+        format!(
+            "SELECT j.member, {job}, CASE WHEN {unfinished} THEN j.content END FROM job j WHERE j.member {any} \
+             AND ({unfinished} OR (NOT j.shadow AND coalesce(j.handed_over_at, j.assembled_at) >= $2)) ORDER BY j.key"
+        ),
+        format!("SELECT member, level, multiplier FROM dropout WHERE member {any}"),
+    ]
 }
 
 /// The views from the answers to [`questions`], in key order.
@@ -94,9 +84,18 @@ pub(super) fn views(
     };
     let mut last_order: Option<OrderId> = None;
     each(lines, "line", &mut |view, row| add_line(view, row, &mut last_order, now))?;
-    each(suppressions, "suppression", &mut |view, row| Ok(view.suppressions.push(suppression(row)?)))?;
-    each(occasions, "occasion", &mut |view, row| Ok(view.occasions.push(rows::occasion(row)?)))?;
-    each(jobs, "job", &mut |view, row| Ok(view.jobs.push(rows::job(row)?)))?;
+    each(suppressions, "suppression", &mut |view, row| {
+        view.suppressions.push(suppression(row)?);
+        Ok(())
+    })?;
+    each(occasions, "occasion", &mut |view, row| {
+        view.occasions.push(rows::occasion(row)?);
+        Ok(())
+    })?;
+    each(jobs, "job", &mut |view, row| {
+        view.jobs.push(rows::job(row)?);
+        Ok(())
+    })?;
     each(dropout, "dropout", &mut |view, row| {
         view.dropout.insert(row.word(rows::level)?, row.real()?);
         Ok(())

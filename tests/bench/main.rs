@@ -1,16 +1,12 @@
 //! Figures, not tests: how fast the road is on this machine. Each bench prints its figures as one JSON object.
 //!
 //! `cargo bench -- NAME…` runs those named, without names all: `import`, `webhooks`.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 #[path = "../it/support/house.rs"]
 mod house;
 #[path = "../it/support/receiver.rs"]
 mod receiver;
-
-mod support {
-    pub use super::receiver;
-}
 
 use std::path::PathBuf;
 use std::time::Instant;

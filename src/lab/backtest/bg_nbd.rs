@@ -76,15 +76,7 @@ fn customer(row: &Seen) -> Customer {
 
 /// The minimum of `f` near `start` (Nelder and Mead 1965, with their coefficients 1, 2, ½, ½).
 pub(super) fn nelder_mead(start: [f64; 4], f: impl Fn(&[f64; 4]) -> f64) -> [f64; 4] {
-    let mut simplex: Vec<([f64; 4], f64)> = (0..5)
-        .map(|corner| {
-            let mut at = start;
-            if let Some(x) = at.get_mut(corner) {
-                *x = if *x == 0.0 { 0.1 } else { 1.1 * *x };
-            }
-            (at, f(&at))
-        })
-        .collect();
+    let mut simplex: Vec<([f64; 4], f64)> = corners(start).map(|at| (at, f(&at))).collect();
     for _ in 0..300 {
         simplex.sort_by(|a, b| a.1.total_cmp(&b.1));
         let (best, second_worst, worst) = (simplex[0], simplex[3], simplex[4]);
@@ -117,6 +109,17 @@ pub(super) fn nelder_mead(start: [f64; 4], f: impl Fn(&[f64; 4]) -> f64) -> [f64
     }
     simplex.sort_by(|a, b| a.1.total_cmp(&b.1));
     simplex[0].0
+}
+
+/// The start, and it with one coordinate a tenth further.
+fn corners(start: [f64; 4]) -> impl Iterator<Item = [f64; 4]> {
+    (0..5).map(move |corner| {
+        let mut at = start;
+        if let Some(x) = at.get_mut(corner) {
+            *x = if *x == 0.0 { 0.1 } else { 1.1 * *x };
+        }
+        at
+    })
 }
 
 /// `from`, moved by `share` of the way to `to`.

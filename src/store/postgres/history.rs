@@ -77,7 +77,13 @@ impl Postgres {
         until: Timestamp,
         sender: mpsc::Sender<(MemberKey, Vec<Line>)>,
     ) -> Result<(), StoreError> {
-        let client = self.client().await?;
+        let mut client = self.client().await?;
+        let client = client.build_transaction().read_only(true).start().await?;
+        client
+            .batch_execute(
+                "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL work_mem = '64MB'",
+            )
+            .await?;
         let sql = "SELECT l.member, o.id, l.at, l.product, l.quantity, l.counted, l.gift, l.delivered_at \
             FROM line l JOIN orders o ON o.key = l.order_key WHERE l.at <= $1 ORDER BY l.member, l.at, l.order_key, l.line";
         let sql = client.prepare_cached(sql).await?;

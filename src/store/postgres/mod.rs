@@ -24,6 +24,10 @@ mod layout {
 const RUN_LOCK: i64 = 0x7265_706c_656e_6901;
 const LAYOUT_LOCK: i64 = 0x7265_706c_656e_6902;
 
+/// A batch looks its rows up by their keys, whatever the planner thinks: it would read whole tables for 500 members, and
+/// keep plans made while the tables were empty.
+const BY_KEY: &str = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
+
 /// Connections that one process keeps at most.
 const CONNECTIONS: usize = 16;
 /// How long to wait for a connection.
@@ -63,7 +67,8 @@ impl Postgres {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let mut config: Config =
             url.parse().map_err(|e| StoreError::Url(format!(", or cannot be read ({e})")))?;
-        config.connect_timeout(PATIENCE).application_name("replenish");
+        let options = format!("{} {BY_KEY}", config.get_options().unwrap_or_default());
+        config.connect_timeout(PATIENCE).application_name("replenish").options(options);
         let tls = (config.get_ssl_mode() == SslMode::Require).then(tls).transpose()?;
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = match &tls {

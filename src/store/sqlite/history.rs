@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Transaction, params};
 
 use super::{Sqlite, rows};
 use crate::domain::ids::{MemberId, OrderId, ProductId, ProductKey, Timestamp};
@@ -15,6 +15,9 @@ use crate::store::{MemberKey, StoreError};
 
 /// Ids that may be kept in memory; beyond that it starts anew.
 const KNOWN: usize = 200_000;
+
+/// New lines that go in with one statement.
+const TOGETHER: usize = 16;
 
 /// Keys that were looked up before. Ids are never deleted, so a key stays right whatever other processes do; what
 /// else is known of products holds for one version of the catalog.
@@ -32,15 +35,20 @@ impl Sqlite {
         self.write(move |tx, known| {
             let version = catalog::version(rows(tx, &Statement::new(catalog::VERSION, Vec::new()))?)?;
             known.refresh(version);
-            let mut chunk = Chunk { tx, known, orders: HashMap::new(), news: false, woken: HashSet::new() };
+            let mut chunk = Chunk {
+                tx,
+                known,
+                orders: HashMap::new(),
+                new_orders: HashSet::new(),
+                news: false,
+                woken: HashSet::new(),
+            };
             let mut rows = Vec::with_capacity(lines.len());
             for line in lines {
                 rows.push(chunk.row(line)?);
             }
             let (rows, mut stored) = fold(rows);
-            for row in &rows {
-                chunk.put(row, &mut stored)?;
-            }
+            chunk.put(rows, &mut stored)?;
             chunk.finish()?;
             Ok(stored)
         })
@@ -73,6 +81,7 @@ struct Chunk<'t> {
     tx: &'t Transaction<'t>,
     known: &'t mut Known,
     orders: HashMap<OrderId, i64>,
+    new_orders: HashSet<i64>,
     /// True when products or labels came with it.
     news: bool,
     woken: HashSet<i64>,
@@ -91,7 +100,7 @@ impl Chunk<'_> {
         }
         let (key, _) = self.key(
             "SELECT key FROM member WHERE id = ?1",
-            "INSERT INTO member (id, wake_at) VALUES (?1, 0) RETURNING key",
+            "INSERT INTO member (id, wake_at) VALUES (?1, 0)",
             id.as_str(),
         )?;
         self.known.members.insert(id.clone(), key);
@@ -102,11 +111,18 @@ impl Chunk<'_> {
         if let Some(key) = self.orders.get(id) {
             return Ok(*key);
         }
-        let (key, _) = self.key(
-            "SELECT key FROM orders WHERE id = ?1",
-            "INSERT INTO orders (id) VALUES (?1) RETURNING key",
-            id.as_str(),
-        )?;
+        // most orders are new
+        let key =
+            match self.insert("INSERT INTO orders (id) VALUES (?1) ON CONFLICT DO NOTHING", id.as_str())? {
+                Some(key) => {
+                    self.new_orders.insert(key);
+                    key
+                }
+                None => self
+                    .tx
+                    .prepare_cached("SELECT key FROM orders WHERE id = ?1")?
+                    .query_row([id.as_str()], |r| r.get(0))?,
+            };
         self.orders.insert(id.clone(), key);
         Ok(key)
     }
@@ -128,7 +144,7 @@ impl Chunk<'_> {
     fn new_product(&mut self, id: &ProductId) -> Result<(i64, bool), StoreError> {
         let (key, new) = self.key(
             "SELECT key FROM product WHERE id = ?1",
-            "INSERT INTO product (id) VALUES (?1) RETURNING key",
+            "INSERT INTO product (id) VALUES (?1)",
             id.as_str(),
         )?;
         self.news |= new;
@@ -142,7 +158,7 @@ impl Chunk<'_> {
         }
         let (key, new) = self.key(
             "SELECT key FROM label WHERE kind = 'category' AND text = ?1",
-            "INSERT INTO label (kind, text) VALUES ('category', ?1) RETURNING key",
+            "INSERT INTO label (kind, text) VALUES ('category', ?1)",
             text,
         )?;
         self.news |= new;
@@ -155,55 +171,53 @@ impl Chunk<'_> {
         let found = self.tx.prepare_cached(find)?.query_row([id], |row| row.get(0)).optional()?;
         match found {
             Some(key) => Ok((key, false)),
-            None => Ok((self.tx.prepare_cached(insert)?.query_row([id], |row| row.get(0))?, true)),
+            None => Ok((self.insert(insert, id)?.unwrap_or_default(), true)),
         }
     }
 
-    /// Inserts the line; where it stands already, says so or replaces it, and wakes whom that concerns.
-    fn put(&mut self, row: &LineRow, stored: &mut Stored) -> Result<(), StoreError> {
-        if self.execute(
-            "INSERT INTO line (member, order_key, line, product, at, quantity, unit_price, status, counted, delivered_at, gift) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
-            row,
-        )? {
+    /// The key of a new row, if there is one.
+    fn insert(&self, sql: &str, id: &str) -> rusqlite::Result<Option<i64>> {
+        let new = self.tx.prepare_cached(sql)?.execute([id])? > 0;
+        Ok(new.then(|| self.tx.last_insert_rowid()))
+    }
+
+    /// Writes the lines, and notes whom that concerns. Those of a new order cannot stand there yet: they go in together.
+    fn put(&mut self, rows: Vec<LineRow>, stored: &mut Stored) -> Result<(), StoreError> {
+        let (new, known): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|row| self.new_orders.contains(&row.order));
+        let (groups, rest) = new.split_at(new.len() / TOGETHER * TOGETHER);
+        insert(self.tx, groups, TOGETHER)?;
+        insert(self.tx, rest, 1)?;
+        stored.stored += new.len() as u64;
+        self.woken.extend(new.iter().map(|row| row.member));
+        known.iter().try_for_each(|row| self.replace(row, stored))
+    }
+
+    /// Writes a line that may stand there already, unless it says the same.
+    fn replace(&mut self, row: &LineRow, stored: &mut Stored) -> Result<(), StoreError> {
+        let mut find =
+            self.tx.prepare_cached("SELECT member FROM line WHERE order_key = ?1 AND line = ?2")?;
+        let before: Option<i64> = find.query_row([row.order, row.line], |found| found.get(0)).optional()?;
+        let Some(before) = before else {
+            insert(self.tx, std::slice::from_ref(row), 1)?;
             stored.stored += 1;
             self.woken.insert(row.member);
             return Ok(());
-        }
-        let sql = "SELECT member FROM line WHERE order_key = ?1 AND line = ?2";
-        let before: i64 =
-            self.tx.prepare_cached(sql)?.query_row([row.order, row.line], |found| found.get(0))?;
-        if self.execute(
+        };
+        let mut replace = self.tx.prepare_cached(
             "UPDATE line SET member = ?1, product = ?4, at = ?5, quantity = ?6, unit_price = ?7, status = ?8, counted = ?9, \
                 delivered_at = ?10, gift = ?11 \
              WHERE order_key = ?2 AND line = ?3 AND (member, product, at, quantity, unit_price, status, counted, \
                 delivered_at, gift) IS NOT (?1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-            row,
-        )? {
+        )?;
+        bind(&mut replace, 0, row)?;
+        if replace.raw_execute()? > 0 {
             stored.replaced += 1;
             self.woken.extend([before, row.member]);
         } else {
             stored.duplicate += 1;
         }
         Ok(())
-    }
-
-    /// True when the statement changed a row.
-    fn execute(&self, sql: &str, row: &LineRow) -> rusqlite::Result<bool> {
-        let values = params![
-            row.member,
-            row.order,
-            row.line,
-            row.product,
-            row.at,
-            row.quantity,
-            row.unit_price,
-            row.status,
-            row.counted,
-            row.delivered_at,
-            row.gift
-        ];
-        Ok(self.tx.prepare_cached(sql)?.execute(values)? > 0)
     }
 
     /// Wakes those concerned, and says that the catalog has grown.
@@ -222,6 +236,37 @@ impl Chunk<'_> {
         }
         Ok(())
     }
+}
+
+/// Inserts so many rows with one statement; none stands there already, so that nothing need be kept for undoing it alone.
+fn insert(tx: &Transaction<'_>, rows: &[LineRow], together: usize) -> rusqlite::Result<()> {
+    let places = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; together].join(", ");
+    let mut statement = tx.prepare_cached(&format!(
+        "INSERT OR ROLLBACK INTO line (member, order_key, line, product, at, quantity, unit_price, status, counted, \
+            delivered_at, gift) VALUES {places}"
+    ))?;
+    for group in rows.chunks_exact(together) {
+        for (i, row) in group.iter().enumerate() {
+            bind(&mut statement, i * 11, row)?;
+        }
+        statement.raw_execute()?;
+    }
+    Ok(())
+}
+
+/// Binds the eleven values of a line, after those that are bound already.
+fn bind(statement: &mut CachedStatement<'_>, after: usize, row: &LineRow) -> rusqlite::Result<()> {
+    statement.raw_bind_parameter(after + 1, row.member)?;
+    statement.raw_bind_parameter(after + 2, row.order)?;
+    statement.raw_bind_parameter(after + 3, row.line)?;
+    statement.raw_bind_parameter(after + 4, row.product)?;
+    statement.raw_bind_parameter(after + 5, row.at)?;
+    statement.raw_bind_parameter(after + 6, row.quantity)?;
+    statement.raw_bind_parameter(after + 7, row.unit_price)?;
+    statement.raw_bind_parameter(after + 8, row.status.as_deref())?;
+    statement.raw_bind_parameter(after + 9, row.counted)?;
+    statement.raw_bind_parameter(after + 10, row.delivered_at)?;
+    statement.raw_bind_parameter(after + 11, row.gift)
 }
 
 /// Reads history as it lies. An order's id is looked up once for its lines, not once for each.

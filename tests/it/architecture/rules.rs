@@ -22,7 +22,8 @@ const RINGS: &[(&str, &[&str])] = &[
     ("daemon", &["domain", "config", "intake", "store", "channel", "queue"]),
     ("lab", &["domain", "config", "intake", "store", "channel", "queue"]),
     ("http", &["domain", "config", "intake", "store", "channel", "queue", "desk", "daemon", "lab"]),
-    ("cli", &["domain", "config", "intake", "store", "channel", "queue", "desk", "daemon", "lab"]),
+    // `run` starts the other face beside the daemon
+    ("cli", &["domain", "config", "intake", "store", "channel", "queue", "desk", "daemon", "lab", "http"]),
 ];
 
 fn imports(source: &Source) -> Against {

@@ -5,7 +5,6 @@ mod deliveries;
 mod history;
 mod ledger;
 mod people;
-mod speed;
 
 use chrono::{DateTime, TimeDelta};
 use replenish::domain::catalog::Item;

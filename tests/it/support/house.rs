@@ -66,11 +66,6 @@ allow_private_network = true
         house
     }
 
-    /// An empty folder.
-    pub fn empty() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
