@@ -87,7 +87,7 @@ impl Demo {
         let learnt = learn(&parts.store, &knowledge.rules, knowledge.zone, now).await?;
         parts.know(|knowledge| knowledge.priors = Arc::new(learnt.priors.clone()));
         let summary = daemon::run_once(parts.clone(), CancellationToken::new()).await?;
-        let outbox = loaded.settings.folders.data.join("outbox");
+        let outbox = folder.join("var/outbox");
         if out.is_json() {
             let count = summary.count;
             out.json(&json!({ "planned": count.planned, "delivered": count.delivered, "outbox": outbox,

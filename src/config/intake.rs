@@ -14,8 +14,6 @@ pub struct Intake {
     pub not_a_purchase: Vec<String>,
     /// Headers of the orders' columns, by our names.
     pub orders: Columns,
-    /// Headers of the returns' columns, by our names.
-    pub returns: Columns,
     /// Headers of the members' columns, by our names.
     pub members: Columns,
     /// Headers of the products' columns, by our names.
@@ -41,7 +39,6 @@ const ORDERS: [&str; 11] = [
     "delivered_at",
     "gift",
 ];
-const RETURNS: [&str; 4] = ["order_id", "product_id", "quantity", "returned_at"];
 const MEMBERS: [&str; 12] = [
     "member_id",
     "email",
@@ -82,7 +79,6 @@ pub fn read(s: &mut Section<'_>) -> Intake {
         max_rejects,
         not_a_purchase,
         orders,
-        returns: s.section("returns", |s| columns(s, &RETURNS)),
         members: s.section("members", |s| columns(s, &MEMBERS)),
         products: s.section("products", |s| columns(s, &PRODUCTS)),
     }

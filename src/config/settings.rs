@@ -94,8 +94,6 @@ pub struct Http {
     pub public_url: String,
     /// What unsubscribe links are signed with; made and kept in the data folder when absent.
     pub unsubscribe_key: Option<Secret>,
-    /// The bearer token for `/v1`, which stays shut without one.
-    pub token: Option<Secret>,
 }
 
 /// What can be known of the settings though parts of them are wrong: enough to check the rules against.
@@ -196,12 +194,7 @@ fn http(s: &mut Section<'_>, channels: &BTreeMap<ChannelName, Channel>, around: 
     }
     let public_url =
         url.map_or_else(|| format!("http://{listen}"), |u| u.as_str().trim_end_matches('/').to_owned());
-    Http {
-        listen,
-        public_url,
-        unsubscribe_key: secret(s, "unsubscribe_key", around),
-        token: secret(s, "token", around),
-    }
+    Http { listen, public_url, unsubscribe_key: secret(s, "unsubscribe_key", around) }
 }
 
 fn listen() -> Kind<'static, SocketAddr> {

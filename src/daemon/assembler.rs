@@ -18,18 +18,24 @@ const PAGE: usize = 500;
 pub async fn assemble_due(parts: &Arc<Parts>) -> Result<u64, StoreError> {
     let mut jobs = 0;
     loop {
-        let (members, assembled) = assemble_page(parts).await?;
-        jobs += assembled;
-        if assembled > 0 {
+        let page = assemble_page(parts).await?;
+        jobs += page.jobs;
+        if page.jobs > 0 {
             parts.due.notify_waiters();
         }
-        if members < PAGE {
+        // A page may hold fewer members than it could while more are due; one that changed nothing ends the turn.
+        if !page.changed {
             return Ok(jobs);
         }
     }
 }
 
-async fn assemble_page(parts: &Arc<Parts>) -> Result<(usize, u64), StoreError> {
+struct Page {
+    jobs: u64,
+    changed: bool,
+}
+
+async fn assemble_page(parts: &Arc<Parts>) -> Result<Page, StoreError> {
     let knowledge = parts.knowledge();
     let now = parts.clock.now();
     let decided = parts
@@ -40,9 +46,10 @@ async fn assemble_page(parts: &Arc<Parts>) -> Result<(usize, u64), StoreError> {
             (changes, ends)
         })
         .await?;
-    let mut jobs = 0;
+    let (mut jobs, mut changed) = (0, false);
     for member in &decided {
         for (end, _) in member.value.iter().zip(&member.applied).filter(|(_, applied)| **applied) {
+            changed = true;
             match end {
                 End::Job => jobs += 1,
                 End::Closed(reason) => parts.tally.skipped(*reason),
@@ -50,7 +57,7 @@ async fn assemble_page(parts: &Arc<Parts>) -> Result<(usize, u64), StoreError> {
             }
         }
     }
-    Ok((decided.len(), jobs))
+    Ok(Page { jobs, changed })
 }
 
 enum End {

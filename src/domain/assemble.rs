@@ -234,8 +234,7 @@ fn compose(judge: &Judge<'_>, through: &[&Occasion], guards: Vec<Judgement>) -> 
     let member = &judge.person.view.member;
     let locale = judge.person.locale().to_owned();
     let language = Language::of(&locale);
-    let catalog = judge.shop.catalog;
-    let first = through.first().and_then(|o| o.evidence.as_ref().map(|e| (catalog.item_name(o.key.item), e)));
+    let first = through.first().and_then(|o| o.evidence.as_ref().map(|e| (name_of(judge, o), e)));
     let stage = first.as_ref().map_or(super::lifecycle::Stage::New, |(_, e)| e.stage);
     let mut cautions: Vec<String> = Vec::new();
     for text in through.iter().filter_map(|o| product_of(judge, o)?.caution.clone()) {
@@ -263,7 +262,7 @@ fn item_facts(judge: &Judge<'_>, occasion: &Occasion) -> Option<ItemFacts> {
     let product = product_of(judge, occasion);
     Some(ItemFacts {
         id: judge.shop.catalog.item_id(occasion.key.item),
-        name: judge.shop.catalog.item_name(occasion.key.item),
+        name: name_of(judge, occasion),
         url: product.and_then(|p| p.url.clone()),
         quantity: evidence.quantity,
         last_purchase: evidence.last_purchase,
@@ -273,6 +272,12 @@ fn item_facts(judge: &Judge<'_>, occasion: &Occasion) -> Option<ItemFacts> {
         interval_days: need.map(|n| n.interval_days.round()),
         usage_tip: product.and_then(|p| p.usage_tip.clone()),
     })
+}
+
+/// What people call the item: the product they bought last, where its name is known.
+fn name_of(judge: &Judge<'_>, occasion: &Occasion) -> String {
+    let product = product_of(judge, occasion).and_then(|p| p.name.clone());
+    product.unwrap_or_else(|| judge.shop.catalog.item_name(occasion.key.item))
 }
 
 /// The product that stands for the item: the one bought last.

@@ -11,7 +11,7 @@ pub fn why(language: Language, name: &str, evidence: &Evidence) -> String {
         Some(need) => need_sentence(language, name, evidence.last_purchase, need),
         None => match language {
             Language::English => format!("You bought {name} on {}.", day(language, evidence.last_purchase)),
-            Language::Chinese => format!("你在 {} 買了 {name}。", day(language, evidence.last_purchase)),
+            Language::Chinese => format!("你在 {}買了「{name}」。", day(language, evidence.last_purchase)),
         },
     }
 }
@@ -34,10 +34,12 @@ fn need_sentence(language: Language, name: &str, last: NaiveDate, need: &NeedEvi
             )
         }
         (Language::Chinese, 0) => {
-            format!("{name} 一般約 {interval} 天用完,你上次購買是 {last};大約 {when}會需要。")
+            format!("「{name}」一般約 {interval} 天用完,你上次購買是 {last};大約 {when}會需要。")
         }
         (Language::Chinese, _) => {
-            format!("你通常每 {interval} 天回購 {name}(看過 {seen} 次),上次是 {last};大約 {when}會需要。")
+            format!(
+                "「{name}」你通常每 {interval} 天回購一次(看過 {seen} 次),上次是 {last};大約 {when}會需要。"
+            )
         }
     }
 }

@@ -100,7 +100,7 @@ fn step(change: &Change, now: Timestamp) -> Result<Option<Statement>, StoreError
         Change::Cancel(id, reason) => end(id, "cancelled", *reason, now),
         Change::Replay(id, valid_until) => Statement::new(
             "UPDATE job SET state = 'scheduled', changed_at = $2, valid_until = $3, pinned = true, attempts = 0, tries = 0, \
-             content = NULL, reason = NULL, not_before = NULL \
+             content = NULL, reason = NULL, not_before = NULL, handed_over_at = NULL \
              WHERE id = $1 AND state IN ('failed', 'uncertain', 'skipped', 'cancelled')",
             values![id.as_str(), now, *valid_until],
         ),

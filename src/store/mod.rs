@@ -1,7 +1,7 @@
 //! The only SQL: history, people, priors and the ledger, over SQLite or PostgreSQL; decides nothing.
 //!
 //! What both engines can say in the same words (`people`, `priors`, `search`, most of `ledger`) is written once, as
-//! [`value::Statement`]s; an engine adds how a transaction runs, how records come in fast, and how members are locked.
+//! `Statement`s; an engine adds how a transaction runs, how records come in fast, and how members are locked.
 
 mod catalog;
 mod changes;

@@ -18,49 +18,62 @@ pub(super) fn questions(
     now: Timestamp,
     caps_since: Timestamp,
 ) -> Vec<Statement> {
-    let keys: Value = members.iter().map(|m| m.0).collect();
-    let only = |sql: String| Statement::new(sql, vec![keys.clone()]);
-    let since = |sql: String, at: Timestamp| Statement::new(sql, vec![keys.clone(), at.into()]);
-    let [member, line, suppression, occasion, job, dropout] = selects(&dialect.any("$1"));
+    let any = dialect.any("$1");
+    let ask = |sql: String, also: Option<Timestamp>| {
+        let mut values: Vec<Value> = vec![members.iter().map(|m| m.0).collect()];
+        values.extend(also.map(Value::from));
+        Statement::new(sql, values)
+    };
     vec![
-        only(member),
-        only(line),
-        since(suppression, now),
-        only(occasion),
-        since(job, caps_since),
-        only(dropout),
+        ask(
+            format!("SELECT key, planned_with, {} FROM member WHERE key {any} ORDER BY key", rows::MEMBER),
+            None,
+        ),
+        ask(lines_of(&any), None),
+        ask(suppressions_of(&any), Some(now)),
+        ask(occasions_of(&any), None),
+        ask(jobs_of(&any), Some(caps_since)),
+        ask(format!("SELECT member, level, multiplier FROM dropout WHERE member {any}"), None),
     ]
 }
 
-/// What is asked of each table, the members' keys being `any` of the first value.
-fn selects(any: &str) -> [String; 6] {
-    let (member, occasion, job, unfinished) = (rows::MEMBER, rows::OCCASION, rows::JOB, rows::UNFINISHED);
-    [
-        format!("SELECT key, planned_with, {member} FROM member WHERE key {any} ORDER BY key"),
+fn lines_of(any: &str) -> String {
+    format!(
+        "SELECT l.member, l.at, o.id, l.product, l.quantity, l.counted, l.gift, l.delivered_at \
+         FROM line l JOIN orders o ON o.key = l.order_key WHERE l.member {any} \
+         ORDER BY l.member, l.at, l.order_key, l.line"
+    )
+}
+
+/// Those of the member, and those of the address that the member has now; `$2` is now.
+fn suppressions_of(any: &str) -> String {
+    let of = |own: &str| {
         format!(
-            "SELECT l.member, l.at, o.id, l.product, l.quantity, l.counted, l.gift, l.delivered_at \
-             FROM line l JOIN orders o ON o.key = l.order_key WHERE l.member {any} \
-             ORDER BY l.member, l.at, l.order_key, l.line"
-        ),
-        format!(
-            "SELECT m.key, s.purpose, s.item, s.until, s.key AS n FROM member m JOIN suppression s ON s.member = m.key \
-             WHERE m.key {any} AND (s.until IS NULL OR s.until > $2) \
-             UNION ALL \
-             SELECT m.key, s.purpose, s.item, s.until, s.key AS n FROM member m JOIN suppression s ON s.address = m.address \
-             WHERE m.key {any} AND (s.until IS NULL OR s.until > $2) ORDER BY n"
-        ),
-        format!(
-            "SELECT o.member, {occasion}, \
-                CASE WHEN o.state = 'open' OR (o.state = 'served' AND {unfinished}) THEN o.evidence END \
-             FROM occasion o LEFT JOIN job j ON j.key = o.job WHERE o.member {any} \
-             ORDER BY o.member, o.rule, o.step, o.item, o.cycle"
-        ),
-        format!(
-            "SELECT j.member, {job}, CASE WHEN {unfinished} THEN j.content END FROM job j WHERE j.member {any} \
-             AND ({unfinished} OR (NOT j.shadow AND coalesce(j.handed_over_at, j.assembled_at) >= $2)) ORDER BY j.key"
-        ),
-        format!("SELECT member, level, multiplier FROM dropout WHERE member {any}"),
-    ]
+            "SELECT m.key, s.purpose, s.item, s.until, s.key AS n FROM member m JOIN suppression s ON {own} \
+             WHERE m.key {any} AND (s.until IS NULL OR s.until > $2)"
+        )
+    };
+    format!("{} UNION ALL {} ORDER BY n", of("s.member = m.key"), of("s.address = m.address"))
+}
+
+/// All of them; the evidence of those that are not over.
+fn occasions_of(any: &str) -> String {
+    let (occasion, unfinished) = (rows::OCCASION, rows::UNFINISHED);
+    format!(
+        "SELECT o.member, {occasion}, \
+            CASE WHEN o.state = 'open' OR (o.state = 'served' AND {unfinished}) THEN o.evidence END \
+         FROM occasion o LEFT JOIN job j ON j.key = o.job WHERE o.member {any} \
+         ORDER BY o.member, o.rule, o.step, o.item, o.cycle"
+    )
+}
+
+/// Those that are not over, with their content, and those that count as contacts since `$2`.
+fn jobs_of(any: &str) -> String {
+    let (job, unfinished) = (rows::JOB, rows::UNFINISHED);
+    format!(
+        "SELECT j.member, {job}, CASE WHEN {unfinished} THEN j.content END FROM job j WHERE j.member {any} \
+         AND ({unfinished} OR (NOT j.shadow AND coalesce(j.handed_over_at, j.assembled_at) >= $2)) ORDER BY j.key"
+    )
 }
 
 /// The views from the answers to [`questions`], in key order.
@@ -70,52 +83,63 @@ pub(super) fn views(
 ) -> Result<Vec<(MemberKey, MemberView)>, StoreError> {
     let [members, lines, suppressions, occasions, jobs, dropout]: [Vec<Row>; 6] =
         answers.try_into().map_err(|_| StoreError::corrupt("member", "*", "six answers make a view"))?;
-    let mut views = Vec::with_capacity(members.len());
-    let mut place = HashMap::with_capacity(members.len());
-    for row in members {
-        let (key, view) = row.keyed("member", bare)?;
-        place.insert(key, views.len());
-        views.push((MemberKey(key), view));
-    }
-    let mut each = |rows: Vec<Row>,
-                    table: &'static str,
-                    add: &mut dyn FnMut(&mut MemberView, &mut Row) -> Result<(), Flaw>| {
-        rows.into_iter().try_for_each(|row| fill(&mut views, &place, row, table, add))
-    };
+    let mut gathered = Gathered::of(members)?;
     let mut last_order: Option<OrderId> = None;
-    each(lines, "line", &mut |view, row| add_line(view, row, &mut last_order, now))?;
-    each(suppressions, "suppression", &mut |view, row| {
+    gathered.each("line", lines, |view, row| add_line(view, row, &mut last_order, now))?;
+    gathered.each("suppression", suppressions, |view, row| {
         view.suppressions.push(suppression(row)?);
         Ok(())
     })?;
-    each(occasions, "occasion", &mut |view, row| {
+    gathered.each("occasion", occasions, |view, row| {
         view.occasions.push(rows::occasion(row)?);
         Ok(())
     })?;
-    each(jobs, "job", &mut |view, row| {
+    gathered.each("job", jobs, |view, row| {
         view.jobs.push(rows::job(row)?);
         Ok(())
     })?;
-    each(dropout, "dropout", &mut |view, row| {
+    gathered.each("dropout", dropout, |view, row| {
         view.dropout.insert(row.word(rows::level)?, row.real()?);
         Ok(())
     })?;
-    Ok(views)
+    Ok(gathered.views)
 }
 
-/// Hands a row to the view of the member that opens it.
-fn fill(
-    views: &mut [(MemberKey, MemberView)],
-    place: &HashMap<i64, usize>,
-    row: Row,
-    table: &'static str,
-    add: &mut dyn FnMut(&mut MemberView, &mut Row) -> Result<(), Flaw>,
-) -> Result<(), StoreError> {
-    let mut row = row;
-    let key = row.int().map_err(|why| StoreError::corrupt(table, "?", why))?;
-    let Some((_, view)) = place.get(&key).and_then(|&i| views.get_mut(i)) else { return Ok(()) };
-    add(view, &mut row)
-        .map_err(|why| StoreError::corrupt(table, format!("of member {key} ({})", view.member.id), why))
+/// Views under way, and where each member's is.
+struct Gathered {
+    views: Vec<(MemberKey, MemberView)>,
+    place: HashMap<i64, usize>,
+}
+
+impl Gathered {
+    fn of(members: Vec<Row>) -> Result<Self, StoreError> {
+        let mut gathered =
+            Self { views: Vec::with_capacity(members.len()), place: HashMap::with_capacity(members.len()) };
+        for row in members {
+            let (key, view) = row.keyed("member", bare)?;
+            gathered.place.insert(key, gathered.views.len());
+            gathered.views.push((MemberKey(key), view));
+        }
+        Ok(gathered)
+    }
+
+    /// Hands each row to the view of the member whose key opens it.
+    fn each(
+        &mut self,
+        table: &'static str,
+        rows: Vec<Row>,
+        mut add: impl FnMut(&mut MemberView, &mut Row) -> Result<(), Flaw>,
+    ) -> Result<(), StoreError> {
+        for mut row in rows {
+            let key = row.int().map_err(|why| StoreError::corrupt(table, "?", why))?;
+            if let Some((_, view)) = self.place.get(&key).and_then(|&i| self.views.get_mut(i)) {
+                add(view, &mut row).map_err(|why| {
+                    StoreError::corrupt(table, format!("of member {}", view.member.id), why)
+                })?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn bare(row: &mut Row) -> Result<MemberView, Flaw> {

@@ -85,7 +85,7 @@ fn overrides_win_over_the_file() {
         ("REPLENISH__QUEUE__CONCURRENCY", "8"),
         ("REPLENISH__INTAKE__MAX_REJECTS", "0.5"),
         ("REPLENISH__SHOP__NAME", "404"),
-        ("REPLENISH__HTTP__TOKEN", "from the environment"),
+        ("REPLENISH__HTTP__UNSUBSCRIBE_KEY", "from the environment"),
         ("REPLENISH__CHANNEL__CRM__URL", "https://crm.example/hook"),
         ("REPLENISH__CHANNEL__EMAIL__RELAY__0__URL", "smtp://127.0.0.1:2525"),
         ("REPLENISH__STORE__URL", "postgres://u:pw@db.example/x"),
@@ -99,7 +99,7 @@ fn overrides_win_over_the_file() {
     assert_eq!(settings.intake.max_rejects, 0.5);
     assert_eq!(settings.intake.not_a_purchase, ["void", "退"]);
     assert_eq!(settings.shop.name.as_deref(), Some("404"));
-    assert_eq!(settings.http.token.as_ref().unwrap().expose(), "from the environment");
+    assert_eq!(settings.http.unsubscribe_key.as_ref().unwrap().expose(), "from the environment");
     assert!(
         matches!(&settings.store, StoreUrl::Postgres(url) if url.expose() == "postgres://u:pw@db.example/x")
     );
@@ -116,7 +116,7 @@ fn overrides_win_over_the_file() {
 
 #[test]
 fn no_problem_shows_a_secret() {
-    let text = "timezone = \"UTC\"\n[http]\ntoken = \"hunter2\"\n[store]\nurl = \"mysql://u:hunter2@db/x\"\n\
+    let text = "timezone = \"UTC\"\n[http]\nunsubscribe_key = \"hunter2\"\n[store]\nurl = \"mysql://u:hunter2@db/x\"\n\
                 [queue]\nurl = \"redis://u:hunter2@host:port\"\n";
     let folder = folder(&[("replenish.toml", text)]);
     let problems = load_in(&folder, &[]).unwrap_err();

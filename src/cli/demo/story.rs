@@ -1,6 +1,6 @@
 //! Owns how the demo tells what happened: figures, messages with their reasons, a silence, what to try next.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::channel::Scope;
 use crate::cli::output::{Output, quiet, strong};
@@ -125,6 +125,9 @@ impl Story<'_> {
         let member = self.shop.members.first().map_or("M0001", |m| m.id.as_str());
         out.heading("What to try next")?;
         out.say(format_args!("  cd {}", self.folder.display()))?;
+        if let Some(program) = program_beside_the_path() {
+            out.say(format_args!("  alias replenish='{}'", program.display()))?;
+        }
         let tries = [
             (format!("explain --member {member}"), "why this member gets what, and when"),
             (format!("forecast --member {member}"), "when the next need is expected, and how surely"),
@@ -137,4 +140,11 @@ impl Story<'_> {
         }
         out.say(format_args!("The e-mails lie in {}", self.outbox.display()))
     }
+}
+
+/// The program itself, when the shell would not find it by its name.
+fn program_beside_the_path() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| folder.join("replenish").is_file());
+    if found { None } else { std::env::current_exe().ok() }
 }

@@ -31,9 +31,9 @@ const MOVED: &str = "SELECT l.member FROM line l \
         ON l.order_key = t.order_key AND l.line = t.line \
     WHERE l.member <> t.member";
 
-const CLASSIFY: &str = "UPDATE product p SET category_key = c.key \
-    FROM UNNEST($1::text[], $2::text[]) AS t (id, category) JOIN label c ON c.kind = 'category' AND c.text = t.category \
-    WHERE p.id = t.id AND p.category_key IS NULL";
+const CLASSIFY: &str = "UPDATE product p \
+    SET category_key = (SELECT c.key FROM label c WHERE c.kind = 'category' AND c.text = t.category) \
+    FROM UNNEST($1::text[], $2::text[]) AS t (id, category) WHERE p.id = t.id AND p.category_key IS NULL";
 
 impl Postgres {
     pub async fn put_orders(&self, lines: Vec<OrderLine>) -> Result<Stored, StoreError> {
@@ -169,23 +169,29 @@ async fn dictionary(
     Ok((keys, true))
 }
 
-/// Gives products without a category the one that a line names; true when that was news.
+/// Gives products without a category the first one that a line names; true when there were such.
 async fn classify(tx: &Transaction<'_>, lines: &[OrderLine]) -> Result<bool, StoreError> {
     let named = |l: &OrderLine| Some((l.product.to_string(), l.category.clone().filter(|c| !c.is_empty())?));
-    // the first name given counts, as it would line by line
-    let classes: BTreeMap<String, String> = lines.iter().rev().filter_map(named).collect();
-    if classes.is_empty() {
+    let named: BTreeMap<String, String> = lines.iter().rev().filter_map(named).collect();
+    let unclassed = "SELECT key, id FROM product WHERE id = ANY($1) AND category_key IS NULL ORDER BY id";
+    let (mut ids, mut categories) = (Vec::new(), Vec::new());
+    for found in one(tx, unclassed, vec![named.keys().map(String::as_str).collect()]).await? {
+        let (_, id) = found.keyed("product", Row::text)?;
+        categories.extend(named.get(&id).cloned());
+        ids.push(id);
+    }
+    if ids.is_empty() {
         return Ok(false);
     }
-    let labels: BTreeSet<String> = classes.values().cloned().collect();
+    let labels: BTreeSet<String> = categories.iter().cloned().collect();
     let label = "INSERT INTO label (kind, text) SELECT 'category', text FROM UNNEST($1::text[]) AS t (text) \
-        WHERE NOT EXISTS (SELECT 1 FROM label l WHERE l.kind = 'category' AND l.text = t.text) ON CONFLICT DO NOTHING";
-    let (products, texts): (Vec<String>, Vec<String>) = classes.into_iter().unzip();
+        ON CONFLICT DO NOTHING";
     let script = [
         Statement::new(label, vec![labels.into_iter().collect()]),
-        Statement::new(CLASSIFY, vec![products.into_iter().collect(), texts.into_iter().collect()]),
+        Statement::new(CLASSIFY, vec![ids.into_iter().collect(), categories.into_iter().collect()]),
     ];
-    Ok(execute_all(tx, &script).await?.iter().any(|&changed| changed > 0))
+    execute_all(tx, &script).await?;
+    Ok(true)
 }
 
 fn columns(lines: &[LineRow]) -> Vec<Value> {

@@ -26,7 +26,7 @@ const LAYOUT_LOCK: i64 = 0x7265_706c_656e_6902;
 
 /// A batch looks its rows up by their keys, whatever the planner thinks: it would read whole tables for 500 members, and
 /// keep plans made while the tables were empty.
-const BY_KEY: &str = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
+const BY_KEY: &str = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off";
 
 /// Connections that one process keeps at most.
 const CONNECTIONS: usize = 16;

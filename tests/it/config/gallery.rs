@@ -45,15 +45,24 @@ const SETTINGS_GALLERY: &[(&str, &[Told])] = &[
     ),
     ("[channel]\ncrm = 1", &[(3, 7, "must be a table", "[channel.crm]")]),
     // secrets
-    ("[http]\ntoken = \"abc\"", &[(3, 9, "`http.token` is a secret in plain sight", "{ env = \"NAME\" }")]),
-    ("[http]\ntoken = { env = \"NOPE\" }", &[(3, 17, "variable NOPE is not set", "set NOPE")]),
-    ("[http]\ntoken = { env = \"EMPTY\" }", &[(3, 17, "variable EMPTY is not set", "")]),
-    ("[http]\ntoken = { file = \"nope\" }", &[(3, 18, "nope cannot be read", "put the secret")]),
-    ("[http]\ntoken = { credential = \"t\" }", &[(3, 24, "CREDENTIALS_DIRECTORY", "LoadCredential=")]),
-    ("[http]\ntoken = { env = \"A\", file = \"b\" }", &[(3, 9, "`http.token` names 2 places", "one of")]),
     (
-        "[http]\ntoken = { evn = \"A\" }",
-        &[(3, 9, "names 0 places", ""), (3, 11, "unknown key `evn`", "`env`?")],
+        "[http]\nunsubscribe_key = \"abc\"",
+        &[(3, 19, "`http.unsubscribe_key` is a secret in plain sight", "{ env = \"NAME\" }")],
+    ),
+    ("[http]\nunsubscribe_key = { env = \"NOPE\" }", &[(3, 27, "variable NOPE is not set", "set NOPE")]),
+    ("[http]\nunsubscribe_key = { env = \"EMPTY\" }", &[(3, 27, "variable EMPTY is not set", "")]),
+    ("[http]\nunsubscribe_key = { file = \"nope\" }", &[(3, 28, "nope cannot be read", "put the secret")]),
+    (
+        "[http]\nunsubscribe_key = { credential = \"t\" }",
+        &[(3, 34, "CREDENTIALS_DIRECTORY", "LoadCredential=")],
+    ),
+    (
+        "[http]\nunsubscribe_key = { env = \"A\", file = \"b\" }",
+        &[(3, 19, "`http.unsubscribe_key` names 2 places", "one of")],
+    ),
+    (
+        "[http]\nunsubscribe_key = { evn = \"A\" }",
+        &[(3, 19, "names 0 places", ""), (3, 21, "unknown key `evn`", "`env`?")],
     ),
     (
         "[store]\nurl = \"postgres://u:pw@db.example/x\"",

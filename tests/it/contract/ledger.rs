@@ -11,6 +11,8 @@ cases! {
     one_daemon_at_a_time
     reopening_keeps_all
     opened_by_many_at_once
+    damaged_rows_are_named
+    a_newer_layout_is_refused
 }
 
 async fn jobs_are_found(place: Place) {
@@ -102,4 +104,37 @@ async fn opened_by_many_at_once(place: Place) {
     }
     assert_eq!(opened[0].views(None, 99, day(1), day(0)).await.unwrap().len(), 6);
     assert_eq!(opened[5].catalog().await.unwrap().products().count(), 1);
+}
+
+/// What someone does to the database beside this program.
+async fn by_hand(place: &Place, sql: &str) {
+    match place.url.strip_prefix("sqlite:") {
+        Some(path) => rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap(),
+        None => {
+            let (client, connection) =
+                tokio_postgres::connect(&place.url, tokio_postgres::NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.batch_execute(sql).await.unwrap();
+        }
+    }
+}
+
+async fn damaged_rows_are_named(place: Place) {
+    let store = place.open().await;
+    let key = member(&store, "m").await;
+    apply(&store, key, day(1), vec![Change::Plan(occasion("1", 5))]).await;
+    let damage = "UPDATE occasion SET evidence = '{'";
+    by_hand(&place, damage).await;
+    let said = store.view(key, day(1), day(0)).await.unwrap_err().to_string();
+    assert!(said.contains("of member m") && said.contains("occasion"), "{said}");
+    let decided = store.decide(Pick::Members(vec![key]), day(1), day(0), |_, _| (vec![], ())).await;
+    assert!(matches!(decided, Err(StoreError::Corrupt { table: "occasion", .. })));
+}
+
+async fn a_newer_layout_is_refused(place: Place) {
+    drop(place.open().await);
+    let newer = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) \
+        SELECT version + 1, 'later', applied_on, checksum FROM refinery_schema_history";
+    by_hand(&place, newer).await;
+    assert!(matches!(Store::open(&place.url).await, Err(StoreError::Newer { found: 2, known: 1 })));
 }
