@@ -221,7 +221,7 @@ mod tests {
         assert_all("src/queue/mod.rs", &["use crate::channel::Channel;"]);
         assert_all("src/desk/mod.rs", &["use crate::daemon::Parts;"]);
         assert_all("src/daemon/run.rs", &["use crate::lab;", "use crate::http::Face;"]);
-        assert_all("src/cli/mod.rs", &["use crate::http::Face;"]);
+        assert_all("src/http/mod.rs", &["use crate::cli::Output;"]);
         assert_all("src/shed/mod.rs", &["fn f() {}"]);
         assert_none("src/queue/mod.rs", &["use crate::store::Store;", "use crate::domain::ids;"]);
         assert_none("src/daemon/run.rs", &["use crate::queue::Transport;", "use super::desk;"]);
