@@ -108,14 +108,14 @@ async fn run(command: Command, config: PathBuf, out: &Output) -> anyhow::Result<
         Command::Learn(learn) => learn.run(&config, out).await,
         Command::Run(run) => run.run(&config, out).await,
         Command::Check(check) => check.run(&config, out),
-        Command::Forecast(forecast) => forecast.run(&Open::of(&config, None, None).await?, out).await,
+        Command::Forecast(forecast) => forecast.run(&Open::of(&config, None).await?, out).await,
         Command::Plan(plan) => {
-            let open = Open::of(&config, None, plan.rules()).await?;
+            let open = Open::of(&config, plan.rules()).await?;
             plan.run(&open, out).await
         }
-        Command::Explain(explain) => explain.run(&Open::of(&config, None, None).await?, out).await,
-        Command::Jobs(jobs) => jobs.run(&Open::of(&config, None, None).await?, out).await,
-        Command::Suppress(suppress) => suppress.run(&Open::of(&config, None, None).await?, out).await,
+        Command::Explain(explain) => explain.run(&Open::of(&config, None).await?, out).await,
+        Command::Jobs(jobs) => jobs.run(&Open::of(&config, None).await?, out).await,
+        Command::Suppress(suppress) => suppress.run(&Open::of(&config, None).await?, out).await,
         Command::Completions { shell } => {
             use clap::CommandFactory;
             clap_complete::generate(shell, &mut Cli::command(), "replenish", &mut std::io::stdout());

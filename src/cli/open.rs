@@ -51,7 +51,7 @@ impl Open {
     ///
     /// # Errors
     /// [`Invalid`] for bad settings or rules; otherwise what keeps the store from opening.
-    pub async fn of(config: &Path, now: Option<Timestamp>, rules: Option<&Path>) -> anyhow::Result<Self> {
+    pub async fn of(config: &Path, rules: Option<&Path>) -> anyhow::Result<Self> {
         let Loaded { settings, rules } = load(config, rules)?;
         let store = open_store(&settings).await?;
         let knowledge = know(&settings, rules, &store).await?;
@@ -60,7 +60,7 @@ impl Open {
             config::Channel::Webhook(_) => None,
         });
         let language = spoken();
-        Ok(Self { settings, store, knowledge, now: now.unwrap_or_else(real_time), mail_domain, language })
+        Ok(Self { settings, store, knowledge, now: real_time(), mail_domain, language })
     }
 }
 

@@ -20,7 +20,7 @@ use crate::store::Store;
 /// Take in orders, members or products from .csv or .jsonl files, also with .gz; `-` is standard input.
 ///
 /// The same file again changes nothing; a corrected file replaces what differs. Bad rows go to a rejects file in the
-/// data directory; with more than [intake] max_rejects of them, nothing of the file is kept.
+/// data directory; with more of them than `max_rejects` in the settings allows, nothing of the file is kept.
 #[derive(Debug, clap::Args)]
 pub struct Import {
     /// What the files hold

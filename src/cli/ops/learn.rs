@@ -5,19 +5,18 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use crate::cli::moment::AtTime;
 use crate::cli::open::Open;
 use crate::cli::output::Output;
 use crate::daemon::learn;
-use crate::domain::ids::Timestamp;
 
 /// Learn from the whole history when members need things again.
 ///
 /// The daemon does this by itself once a day; run it after a large import to have the new figures at once.
 #[derive(Debug, clap::Args)]
 pub struct Learn {
-    /// Learn as if it were this time: only orders made until then count
-    #[arg(long, value_name = "TIME")]
-    now: Option<Timestamp>,
+    #[command(flatten)]
+    at: AtTime,
 }
 
 impl Learn {
@@ -26,10 +25,12 @@ impl Learn {
     /// # Errors
     /// When the store fails.
     pub async fn run(self, config: &Path, out: &Output) -> anyhow::Result<ExitCode> {
-        let open = Open::of(config, self.now, None).await?;
+        let open = Open::of(config, None).await?;
+        // Only orders made until then count.
+        let now = self.at.of(&open);
         let started = std::time::Instant::now();
         let working = out.progress("learning from the history", None);
-        let learnt = learn(&open.store, &open.knowledge.rules, open.knowledge.zone, open.now).await?;
+        let learnt = learn(&open.store, &open.knowledge.rules, open.knowledge.zone, now).await?;
         working.finish_and_clear();
         let seconds = started.elapsed().as_secs_f64();
         if out.is_json() {

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::moment::Moment;
 use crate::cli::open::load;
 use crate::cli::ops::face;
 use crate::cli::output::Output;
@@ -32,8 +33,8 @@ pub struct Run {
     #[arg(long)]
     once: bool,
     /// Start the clock at this time, as 2026-03-02T10:00:00+08:00
-    #[arg(long, value_name = "TIME")]
-    now: Option<Timestamp>,
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse_date)]
+    now: Option<Moment>,
     /// Allow --now more than a day off the clock although a channel reaches beyond this machine
     #[arg(long, requires = "now")]
     force_now: bool,
@@ -60,7 +61,8 @@ impl Run {
             return Ok(ExitCode::from(USAGE));
         }
         let stop = CancellationToken::new();
-        let opened = Opened::of(loaded, |all_local| self.clock(all_local)).await?;
+        let now = self.now.map(|moment| moment.start(real_time(), settings.timezone));
+        let opened = Opened::of(loaded, |all_local| self.clock(now, all_local)).await?;
         if opened.is_taken() {
             out.note(
                 "another replenish runs on this ledger: stop it first, or ask it by the other commands",
@@ -98,8 +100,8 @@ impl Run {
         serving.await.context("the http face stopped")?.context("the http face failed")
     }
 
-    fn clock(&self, all_local: bool) -> anyhow::Result<Clock> {
-        let Some(now) = self.now else {
+    fn clock(&self, now: Option<Timestamp>, all_local: bool) -> anyhow::Result<Clock> {
+        let Some(now) = now else {
             return Ok(if self.once { Clock::Fixed(real_time()) } else { Clock::Real });
         };
         let off = (now - real_time()).abs();
