@@ -90,7 +90,8 @@ impl Stream {
             let Fit { priors, dropout: members, pairs, gaps } = learner.fit(today);
             // Levels come narrowest first.
             counts.get_or_insert((pairs as u64, priors.items.len() as u64, gaps as u64));
-            dropout.extend(self.members.iter().zip(members).map(|(member, rm)| (*member, level, rm)));
+            let unusual = self.members.iter().zip(members).filter(|(_, rm)| *rm != 1.0);
+            dropout.extend(unusual.map(|(member, rm)| (*member, level, rm)));
             levels.insert(level, priors);
         }
         let (pairs, items, intervals) = counts.unwrap_or_default();

@@ -43,7 +43,7 @@ pub enum Role {
 /// # Errors
 /// When a loop cannot even start.
 pub async fn run(parts: Arc<Parts>, role: Role, stop: CancellationToken) -> anyhow::Result<()> {
-    if role == Role::All {
+    if parts.redis.is_none() {
         keeper::reclaim(&parts, true).await.context("the ledger cannot be taken over")?;
     }
     let loops = TaskTracker::new();
@@ -96,9 +96,14 @@ async fn plan_turn(parts: Arc<Parts>) {
     parts.readiness.note("assembler", &assembled);
 }
 
-/// Learns when nothing was ever learnt, and once a day from then on.
+/// Learns when nothing was ever learnt, and once a day from then on; takes over what another process has learnt.
 async fn learn_when_due(parts: &Arc<Parts>) -> anyhow::Result<()> {
     let now = parts.clock.now();
+    let stored = parts.store.priors_version().await?;
+    if stored.is_some_and(|version| version != parts.knowledge().priors.version) {
+        let priors = Arc::new(parts.store.priors().await?.unwrap_or_default());
+        parts.know(|knowledge| knowledge.priors = priors);
+    }
     let knowledge = parts.knowledge();
     if learnt_today(&knowledge, now) {
         return Ok(());

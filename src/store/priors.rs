@@ -35,6 +35,14 @@ impl Store {
         self.write(script).await.map(drop)
     }
 
+    /// The version of the priors last saved; none for a shop that never learnt.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn priors_version(&self) -> Result<Option<String>, StoreError> {
+        recalled(VERSION, self.ask_one(recall(VERSION)).await?)
+    }
+
     /// The priors as last saved; none for a shop that never learnt.
     ///
     /// # Errors
