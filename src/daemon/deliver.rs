@@ -15,7 +15,7 @@ use crate::channel::{Letter, Scope};
 use crate::domain::assemble::{Claim, claim};
 use crate::domain::change::Change;
 use crate::domain::guards::Verdict;
-use crate::domain::ids::JobId;
+use crate::domain::ids::{ChannelName, JobId};
 use crate::domain::job::{Content, Delivery, Job, JobState, Outcome};
 use crate::domain::member::Member;
 use crate::domain::reason::Reason;
@@ -24,7 +24,7 @@ use crate::store::{JobRef, MemberKey, Pick, Settlement, StoreError};
 /// Claims and outcomes that share a transaction, at most.
 const GROUP: usize = 256;
 /// A hand-over must be over within this time; every channel's own time-out is far shorter.
-const SENDING_LEASE: TimeDelta = TimeDelta::minutes(5);
+const SENDING_LEASE: TimeDelta = TimeDelta::minutes(10);
 
 /// Delivers jobs by their ids.
 #[derive(Clone)]
@@ -67,7 +67,7 @@ impl Deliveries {
         let channel = handover.job.channel.clone();
         // A defect in one delivery ends that job's attempt, not the worker.
         let sent = AssertUnwindSafe(self.hand_over(&at, &handover)).catch_unwind().await;
-        let outcome = sent.unwrap_or_else(|_| Outcome::new(Delivery::Transient, Some(Reason::Panicked)));
+        let outcome = sent.unwrap_or_else(|_| self.panicked(&channel));
         metrics::histogram!("replenish_delivery_seconds", "channel" => channel.to_string())
             .record(started.elapsed().as_secs_f64());
         let now = self.parts.clock.now();
@@ -82,6 +82,13 @@ impl Deliveries {
         if self.outcomes.ask(Settlement { job: at, at: now, outcome, settled }).await == Some(true) {
             self.parts.tally.settled(state, &channel);
         }
+    }
+
+    /// Nobody knows how far a hand-over came that panicked: only a peer that knows the id again may have it again.
+    fn panicked(&self, channel: &ChannelName) -> Outcome {
+        let resendable = self.parts.channels.get(channel).is_some_and(crate::channel::Channel::is_resendable);
+        let result = if resendable { Delivery::Transient } else { Delivery::Uncertain };
+        Outcome::new(result, Some(Reason::Panicked))
     }
 
     async fn hand_over(&self, at: &JobRef, handover: &Handover) -> Outcome {

@@ -23,7 +23,9 @@ pub const QUEUED_LEASE: TimeDelta = TimeDelta::minutes(2);
 pub async fn dispatch(parts: &Arc<Parts>, queue: &RedisQueue) -> Result<usize, QueueError> {
     let mut offered = 0;
     loop {
-        let room = OFFERED_AT_MOST.saturating_sub(parts.store.in_flight().await?) as usize;
+        // Ids whose lease ran out may still lie in Redis, unclaimed: both counts bound what is offered.
+        let under_way = parts.store.in_flight().await?.max(queue.waiting().await?);
+        let room = OFFERED_AT_MOST.saturating_sub(under_way) as usize;
         if room == 0 {
             return Ok(offered);
         }

@@ -43,7 +43,10 @@ pub async fn learn(store: &Store, rules: &Rules, zone: Tz, now: Timestamp) -> Re
     let today = Day::of(now, zone);
     let fitted = tokio::task::spawn_blocking(move || stream.fit(today)).await;
     let (learnt, dropout) = fitted.map_err(StoreError::panicked)?;
-    store.save_priors(&learnt.priors, dropout).await?;
+    // An empty history teaches nothing: the shop then still counts as one that never learnt.
+    if learnt.lines > 0 {
+        store.save_priors(&learnt.priors, dropout).await?;
+    }
     metrics::gauge!("replenish_priors_pairs").set(learnt.pairs as f64);
     Ok(learnt)
 }
@@ -95,7 +98,8 @@ impl Stream {
             levels.insert(level, priors);
         }
         let (pairs, items, intervals) = counts.unwrap_or_default();
-        let version = format!("{today}-{}", short_hash(&format!("{}/{pairs}/{intervals}", self.lines)));
+        let hash = short_hash(&format!("{}/{pairs}/{intervals}", self.lines));
+        let version = if self.lines == 0 { String::new() } else { format!("{today}-{hash}") };
         let priors = Priors::new(version, levels);
         (Learnt { priors, lines: self.lines, pairs, items, intervals }, dropout)
     }

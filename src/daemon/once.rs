@@ -67,6 +67,7 @@ async fn until_nothing_is_due(parts: &Arc<Parts>, stop: &CancellationToken) -> a
         }
         if reclaimed.elapsed() > KEEPER_TURN {
             keeper::reclaim(parts, false).await?;
+            planner::plan_awake(parts).await?;
             assembler::assemble_due(parts).await?;
             reclaimed = tokio::time::Instant::now();
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
 use super::change::Change;
@@ -14,6 +15,9 @@ use super::reason::{Language, Reason};
 use super::rules::Rule;
 use super::shop::{Person, Shop};
 use super::wording::why;
+
+/// A live job waits this long before it asks again whether the shop still runs in shadow.
+const SHADOW_LOOK: TimeDelta = TimeDelta::hours(1);
 
 /// Turns what is due into jobs: all open occasions of a rule and step due within `combine_within` of the first go
 /// into one, as far as the guards let them through; what they hold or end is recorded.
@@ -105,6 +109,9 @@ pub fn judge_job(
     if job.valid_until <= now {
         return nothing(Reason::Expired);
     }
+    if shop.shadow && !job.shadow {
+        return (Vec::new(), Verdict::Defer(now + SHADOW_LOOK, Reason::Shadow), None);
+    }
     let person = Person::of(view, shop);
     let judge = Judge { person: &person, shop, rule, now };
     // A person who replays a job wants it in spite of its age: its occasions last as long as the job.
@@ -127,6 +134,8 @@ pub fn judge_job(
             (Vec::new(), Verdict::Skip(reason), None)
         }
         (Some(frozen), verdict) => (Vec::new(), verdict, Some(Box::new(frozen.clone()))),
+        // While the job only waits, what is held back now may be free by then.
+        (None, verdict @ Verdict::Defer(..)) => (Vec::new(), verdict, None),
         (None, verdict) => (against, verdict, Some(Box::new(compose(&judge, &through, record)))),
     }
 }

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::catalog::Item;
 use super::ids::{ChannelName, JobId, MemberId, RuleId, Timestamp};
-use super::job::{Job, Judgement};
+use super::job::{Job, JobState, Judgement};
 use super::member::{Purpose, Suppression};
 use super::occasion::Occasion;
 use super::plan::{hours, is_subscribed};
@@ -138,8 +138,8 @@ impl<'a> Judge<'a> {
     }
 
     fn item_not_suppressed(&self, occasion: &Occasion) -> Verdict {
-        let id = self.shop.catalog.item_id(occasion.key.item);
-        let about_item = |s: &Suppression| s.item.as_ref() == Some(&id);
+        let about_item =
+            |s: &Suppression| s.item.as_ref().is_some_and(|name| self.person.names(name, occasion.key.item));
         if is_subscribed(self.person, self.shop, occasion.key.item)
             && self.rule.purpose() == Purpose::Reminder
         {
@@ -225,12 +225,21 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// True when `other` counts against the cap of `job`: it went already, or its turn comes first. Two that wait for
+    /// each other would both wait for ever.
+    fn goes_before(&self, other: &Job, job: &JobId) -> bool {
+        let waits = |j: &Job| matches!(j.state, JobState::Scheduled | JobState::Queued);
+        let mine = self.person.view.job(job);
+        other.id != *job
+            && (!waits(other) || mine.is_none_or(|mine| (other.due_at, &other.id) < (mine.due_at, &mine.id)))
+    }
+
     /// When a full cap has room again; `None` when it has room now.
     fn free_at(&self, cap: &FrequencyCap, message: &Message<'_>) -> Option<Timestamp> {
         let counts = |j: &&Job| {
             !j.shadow
                 && j.state.counts_as_contact()
-                && Some(&j.id) != message.job
+                && message.job.is_none_or(|job| self.goes_before(j, job))
                 && cap.purpose.is_none_or(|p| p == j.purpose)
                 && j.contact_at() + cap.within > self.now
         };

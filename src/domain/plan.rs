@@ -158,7 +158,7 @@ impl Planner<'_> {
             return Err(Reason::TooFrequent.into());
         }
         let chance = forecast.chance(day);
-        let mut occasion = self.occasion(item, days, day, self.hours().first_of(self.around(day)))?;
+        let mut occasion = self.occasion(item, days, day, self.hours().first_of(self.around(day, start)))?;
         if let Some(evidence) = &mut occasion.evidence {
             evidence.need = Some(need_evidence(&forecast, days.len(), chance));
         }
@@ -175,7 +175,7 @@ impl Planner<'_> {
         let anchor = days.last()?;
         let wished = anchor.at + after;
         let day = Day::of(wished, self.person.view.zone(self.shop.zone));
-        let moved = self.around(day);
+        let moved = self.around(day, day.min(anchor.day.plus(1)));
         let due_at = if moved == day { self.hours().next(wished) } else { self.hours().first_of(moved) };
         let known = || self.known(item, anchor).is_some();
         if due_at + self.rule.valid_for <= self.now && !known() {
@@ -298,6 +298,9 @@ impl Planner<'_> {
                 OccasionState::Open => return Ok(desired),
             }
         }
+        if self.was_served_as_another_item(&ids, &desired) {
+            return Err(Reason::Served.into());
+        }
         let first_only = matches!(self.rule.trigger, Trigger::Purchase { first_only: true, .. });
         if turns().any(|o| o.is_served() && (first_only || o.anchor_day >= desired.anchor_day)) {
             return Err(Reason::OlderCycle.into());
@@ -308,8 +311,25 @@ impl Planner<'_> {
         Ok(desired)
     }
 
-    fn around(&self, day: Day) -> Day {
-        around_festivals(day, &self.shop.rules.festivals)
+    /// A product that came into another group or category since takes its turns along: the same purchase, served for
+    /// an item that overlaps this one or that holds nothing of the member any more, is this turn.
+    fn was_served_as_another_item(&self, ids: &[RuleId], desired: &Occasion) -> bool {
+        let (history, catalog) = (&self.person.history, self.shop.catalog);
+        let is_empty = |item| !history.purchases().iter().any(|p| catalog.contains(item, p.product));
+        let same_need = |item| history.overlap(item, desired.key.item, catalog) || is_empty(item);
+        self.person.view.occasions.iter().any(|o| {
+            o.is_served()
+                && ids.contains(&o.key.rule)
+                && (o.key.step, &o.key.cycle) == (desired.key.step, &desired.key.cycle)
+                && o.key.item != desired.key.item
+                && same_need(o.key.item)
+        })
+    }
+
+    /// The day moved by a festival, but never before the first day on which the message makes sense.
+    fn around(&self, day: Day, earliest: Day) -> Day {
+        let moved = around_festivals(day, &self.shop.rules.festivals);
+        if moved < earliest { day } else { moved }
     }
 
     fn hours(&self) -> Hours {

@@ -144,6 +144,21 @@ impl<'a> Person<'a> {
         Stage::of(days.len(), kept)
     }
 
+    /// True when `name` names the item, or a product, group or category of what the member bought of it.
+    pub fn names(&self, name: &str, item: Item) -> bool {
+        let catalog = self.shop.catalog;
+        let label = |key| catalog.label(key) == Some(name);
+        let of_product = |p: &super::order::Purchase| {
+            catalog.product(p.product).is_some_and(|product| {
+                product.id.as_str() == name
+                    || product.group.is_some_and(label)
+                    || product.category.is_some_and(label)
+            })
+        };
+        let bought = self.history.purchases().iter().filter(|p| catalog.contains(item, p.product));
+        catalog.item_id(item) == name || bought.into_iter().any(of_product)
+    }
+
     /// The locale to write in.
     pub fn locale(&self) -> &str {
         self.view.member.locale.as_deref().unwrap_or(self.shop.locale)

@@ -65,14 +65,17 @@ impl RedisQueue {
     pub async fn sweep(&self) -> Result<usize, QueueError> {
         let failed = |source| QueueError::Redis { host: self.host.clone(), source };
         let mut connection = self.connection.clone();
-        let done: Vec<String> = redis::cmd("SPOP")
-            .arg(format!("{QUEUE}:done"))
+        let all = format!("{QUEUE}:done");
+        let done: Vec<String> = redis::cmd("SRANDMEMBER")
+            .arg(&all)
             .arg(SWEEP)
             .query_async(&mut connection)
             .await
             .map_err(failed)?;
         if !done.is_empty() {
             let mut pipe = redis::pipe();
+            // All or nothing: what is swept in part would be found by nobody.
+            pipe.atomic().cmd("SREM").arg(&all).arg(&done).ignore();
             pipe.cmd("HDEL").arg(format!("{QUEUE}:data")).arg(&done).ignore();
             for id in &done {
                 pipe.cmd("UNLINK").arg(format!("{QUEUE}:meta:{id}")).ignore();
@@ -80,6 +83,23 @@ impl RedisQueue {
             pipe.query_async::<()>(&mut connection).await.map_err(failed)?;
         }
         Ok(done.len())
+    }
+
+    /// Entries that no worker has taken yet.
+    ///
+    /// # Errors
+    /// [`QueueError::Redis`].
+    pub async fn waiting(&self) -> Result<u64, QueueError> {
+        let failed = |source| QueueError::Redis { host: self.host.clone(), source };
+        let (scheduled, active): (u64, u64) = redis::pipe()
+            .cmd("ZCARD")
+            .arg(format!("{QUEUE}:scheduled"))
+            .cmd("LLEN")
+            .arg(format!("{QUEUE}:active"))
+            .query_async(&mut self.connection.clone())
+            .await
+            .map_err(failed)?;
+        Ok(scheduled + active)
     }
 
     /// Can Redis answer?
