@@ -35,40 +35,34 @@ pub const INVALID_CONFIG: u8 = 78;
 #[command(name = "replenish", version, max_term_width = 110, after_help = AFTER)]
 struct Cli {
     /// The settings file; rules and templates lie where it says
-    #[arg(long, global = true, value_name = "FILE", default_value = "config/replenish.toml")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE", default_value = "config/replenish.toml")]
     config: PathBuf,
     /// Print JSON: one object, or one a line for lists
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     json: bool,
     #[command(subcommand)]
     command: Command,
 }
 
+/// Options that every command takes stand apart, below its own.
+const GLOBAL: &str = "Options of every command";
+
 const AFTER: &str = "New here? `replenish demo` shows the whole road on a made-up shop, in a fresh folder, with no service needed.
 Every setting can be overridden by an environment variable: REPLENISH__STORE__URL for `url` under [store].
 Exit codes: 0 done, 1 failed, 2 used wrongly, 78 invalid settings, rules or templates.";
 
+// What a command is for stands at its arguments: a doc comment here would hide the longer text there.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// See the whole road on a made-up shop: imported, learnt, planned, delivered as .eml files
     Demo(demo::Demo),
-    /// Take in orders, members or products from files
     Import(ops::import::Import),
-    /// Learn from the whole history when members need things again
     Learn(ops::learn::Learn),
-    /// Run the daemon, or a single pass with --once
     Run(ops::run::Run),
-    /// Check settings, rules and templates: every problem at once
     Check(ops::check::Check),
-    /// Show when a member will need what, and how sure that is
     Forecast(brand::ForecastArgs),
-    /// Show what would be scheduled, without writing anything
     Plan(brand::PlanArgs),
-    /// Explain why a member will (not) get what, and did (not)
     Explain(support::ExplainArgs),
-    /// Look into the ledger: list, show, replay or cancel jobs
     Jobs(support::JobsArgs),
-    /// Stop messages to a member or an address, at once
     Suppress(support::SuppressArgs),
     /// Print completions for a shell
     Completions {
@@ -118,7 +112,9 @@ async fn run(command: Command, config: PathBuf, out: &Output) -> anyhow::Result<
         Command::Suppress(suppress) => suppress.run(&Open::of(&config, None).await?, out).await,
         Command::Completions { shell } => {
             use clap::CommandFactory;
-            clap_complete::generate(shell, &mut Cli::command(), "replenish", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "replenish", &mut script);
+            out.say(String::from_utf8(script)?.trim_end())?;
             Ok(ExitCode::SUCCESS)
         }
     }

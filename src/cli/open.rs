@@ -78,7 +78,25 @@ pub fn load(config: &Path, rules: Option<&Path>) -> anyhow::Result<Loaded> {
 /// # Errors
 /// [`Invalid`].
 pub fn load_templates(settings: &Settings) -> anyhow::Result<Templates> {
-    Templates::load(&settings.folders.templates).map_err(|problems| Invalid(problems).into())
+    read_templates(&settings.folders.templates).map_err(|problems| Invalid(problems).into())
+}
+
+/// Every problem of the templates in `folder`.
+pub fn template_problems(folder: &Path) -> Vec<Problem> {
+    read_templates(folder).err().unwrap_or_default()
+}
+
+fn read_templates(folder: &Path) -> Result<Templates, Vec<Problem>> {
+    Templates::load(folder).map_err(|mut problems| {
+        problems.iter_mut().for_each(|problem| problem.file = shown(&problem.file));
+        problems
+    })
+}
+
+/// A path as people know it, and as problems of settings and rules name theirs: relative to where they stand.
+fn shown(file: &str) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    Path::new(file).strip_prefix(&here).map_or_else(|_| file.to_owned(), |below| below.display().to_string())
 }
 
 /// The store of the settings, migrated.

@@ -116,7 +116,7 @@ impl Output {
     pub fn failed(self, error: &anyhow::Error) -> ExitCode {
         let red = AnsiColor::Red.on_default().bold();
         // Whoever closed standard error does not want to know.
-        let _ = writeln!(anstream::stderr(), "{red}error:{red:#} {error:#}");
+        let _ = writeln!(anstream::stderr(), "{red}error:{red:#} {}", with_causes(error));
         ExitCode::from(crate::cli::FAILED)
     }
 
@@ -155,6 +155,19 @@ impl Output {
         io::stdin().lock().read_line(&mut answer)?;
         Ok(Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")))
     }
+}
+
+/// The message and its causes, leaving out those that it quotes already.
+fn with_causes(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| {
+        if said.is_empty() {
+            cause
+        } else if said.contains(&cause) {
+            said
+        } else {
+            format!("{said}: {cause}")
+        }
+    })
 }
 
 /// False when the reader has gone (`… | head`): it has read enough, nothing is wrong.
@@ -224,6 +237,16 @@ mod tests {
         let rows = [["濾紙", "3"], ["coffee", "12"]].map(|row| row.map(str::to_owned).to_vec());
         let told = anstream::adapter::strip_str(&table(&["item", "n"], &["n"], rows.to_vec())).to_string();
         assert_eq!(told, "item     n\n濾紙     3\ncoffee  12");
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let gone = || anyhow::Error::new(io::Error::other("the disk is gone"));
+        assert_eq!(
+            with_causes(&gone().context("cannot open a.csv: the disk is gone")),
+            "cannot open a.csv: the disk is gone"
+        );
+        assert_eq!(with_causes(&gone().context("cannot open a.csv")), "cannot open a.csv: the disk is gone");
     }
 
     #[test]

@@ -66,7 +66,7 @@ fn email(s: &mut Section<'_>, around: Surroundings<'_>) -> Option<Email> {
     let relays = s.required_by("relay", example, |s| s.sections("relay", |s| relay(s, around)));
     let policies = [("hold", OnUncertain::Hold), ("resend", OnUncertain::Resend)];
     let on_uncertain = s.get("on_uncertain", values::one_of(&policies)).unwrap_or(OnUncertain::Hold);
-    let timeout = s.get("timeout", values::some_time("60s")).unwrap_or(TimeDelta::seconds(60));
+    let timeout = s.get("timeout", values::patience("60s")).unwrap_or(TimeDelta::seconds(60));
     let relays: Vec<RelayUrl> = relays.into_iter().collect::<Option<_>>()?;
     if relays.is_empty() { None } else { Some(Email { from: from?, relays, on_uncertain, timeout }) }
 }
@@ -83,7 +83,7 @@ fn webhook(s: &mut Section<'_>, around: Surroundings<'_>) -> Option<Webhook> {
         s.problem("secret", "the secret begins with whsec_ but is no Standard Webhooks secret", advice);
     }
     let allow_private_network = s.get("allow_private_network", values::switch()).unwrap_or(false);
-    let timeout = s.get("timeout", values::some_time("15s")).unwrap_or(TimeDelta::seconds(15));
+    let timeout = s.get("timeout", values::patience("15s")).unwrap_or(TimeDelta::seconds(15));
     let url = url?;
     if !allow_private_network {
         let help = "use https to a public host; for a receiver in your own network set `allow_private_network = true`";

@@ -66,6 +66,16 @@ pub fn load(file: &Path, rules_override: Option<&Path>, env: &Environment) -> Re
     problems.or(settings.zip(rules).map(|(settings, rules)| Loaded { settings, rules }))
 }
 
+/// Where things lie, as far as the settings say it in spite of their problems: for whoever looks for more problems.
+pub fn folders(file: &Path, env: &Environment) -> Option<Folders> {
+    let problems = Problems::default();
+    let mut document = parse::read_file(file, &shown(file), &problems)?;
+    overrides::apply(&mut document, env);
+    let folder = absolute(file).parent().map(Path::to_owned).unwrap_or_default();
+    let around = Surroundings { base: &folder, env };
+    Some(Section::document(&document, &problems, |s| settings::read(s, around).1.folders))
+}
+
 /// Other rules for the same settings: those of a folder or of one file.
 ///
 /// # Errors

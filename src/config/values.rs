@@ -74,6 +74,16 @@ pub fn duration(example: &str) -> Kind<'static, TimeDelta> {
     Kind::text("a duration", example, parse_duration)
 }
 
+/// How long a peer may take: far below the time after which a hand-over counts as dead.
+pub fn patience(example: &str) -> Kind<'static, TimeDelta> {
+    Kind::text("a duration", example, |text| match parse_duration(text)? {
+        span if span.is_zero() || span > TimeDelta::minutes(1) => {
+            Err("it must be longer than nothing and at most 60s".to_owned())
+        }
+        span => Ok(span),
+    })
+}
+
 /// A span of time that is not zero.
 pub fn some_time(example: &str) -> Kind<'static, TimeDelta> {
     Kind::text("a duration", example, |text| match parse_duration(text)? {

@@ -16,6 +16,8 @@ use crate::queue::{Health, Transport, WorkerOptions, work};
 
 /// How often the planner looks for members that someone woke.
 const PLANNER_TURN: Duration = Duration::from_millis(500);
+/// What turns have left to end in, after the deliveries' grace period.
+const LAST_TURN: Duration = Duration::from_secs(5);
 /// How often leases are looked after.
 const KEEPER_TURN: Duration = Duration::from_secs(5);
 /// How often due ids are offered to Redis, and finished ones swept out.
@@ -47,6 +49,8 @@ pub async fn run(parts: Arc<Parts>, role: Role, stop: CancellationToken) -> anyh
         keeper::reclaim(&parts, true).await.context("the ledger cannot be taken over")?;
     }
     let loops = TaskTracker::new();
+    let p = parts.clone();
+    loops.spawn(turns(stop.clone(), KEEPER_TURN, move || look_turn(p.clone())));
     if role == Role::All || role == Role::Planner {
         start_planner(&loops, &parts, &stop);
     }
@@ -56,7 +60,10 @@ pub async fn run(parts: Arc<Parts>, role: Role, stop: CancellationToken) -> anyh
     }
     loops.close();
     stop.cancelled().await;
-    loops.wait().await;
+    // The worker's own drain ends within the grace period; a long plan is broken off between two transactions.
+    if tokio::time::timeout(parts.grace + LAST_TURN, loops.wait()).await.is_err() {
+        tracing::warn!("a turn was broken off, the next start goes on from the ledger");
+    }
     Ok(())
 }
 
@@ -64,7 +71,7 @@ fn start_planner(loops: &TaskTracker, parts: &Arc<Parts>, stop: &CancellationTok
     let p = parts.clone();
     loops.spawn(turns(stop.clone(), PLANNER_TURN, move || plan_turn(p.clone())));
     let p = parts.clone();
-    loops.spawn(turns(stop.clone(), KEEPER_TURN, move || keep_turn(p.clone())));
+    loops.spawn(turns(stop.clone(), KEEPER_TURN, move || reclaim_turn(p.clone())));
     if parts.redis.is_some() {
         let p = parts.clone();
         loops.spawn(turns(stop.clone(), DISPATCH_TURN, move || dispatch_turn(p.clone())));
@@ -128,9 +135,13 @@ fn learnt_today(knowledge: &Knowledge, now: Timestamp) -> bool {
     knowledge.priors.version.get(..10).is_some_and(|day| day >= today.as_str())
 }
 
-async fn keep_turn(parts: Arc<Parts>) {
+async fn reclaim_turn(parts: Arc<Parts>) {
     let kept = keeper::reclaim(&parts, false).await;
-    parts.readiness.note("ledger", &kept);
+    parts.readiness.note("leases", &kept);
+}
+
+/// Every role looks whether the ledger answers, and how old the orders are: guards are judged in all of them.
+async fn look_turn(parts: Arc<Parts>) {
     let looked = keeper::look_at_feed(&parts).await;
     parts.readiness.note("store", &looked);
 }
@@ -164,13 +175,26 @@ pub(super) async fn deliver_until(parts: Arc<Parts>, stop: CancellationToken) {
         stop.cancelled().await;
         tokio::time::sleep(parts.grace).await;
     };
-    tokio::select! {
-        ended = worker => parts.readiness.note("worker", &ended.map_err(|e| e.to_string())),
-        () = finish => {}
-        () = watch => {}
-    }
+    tokio::pin!(finish);
+    let ended = tokio::select! {
+        ended = worker => Some(ended),
+        () = &mut finish => None,
+        () = watch => None,
+    };
     deliveries.close();
-    if tokio::time::timeout(parts.grace, deliveries.wait()).await.is_err() {
+    let left = match ended {
+        // Deliveries that outlived a restart of the worker have the rest of the grace period.
+        Some(_) if stop.is_cancelled() => tokio::select! {
+            () = deliveries.wait() => false,
+            () = finish => true,
+        },
+        Some(early) => {
+            parts.readiness.note("worker", &Err::<(), _>(format!("the worker ended by itself: {early:?}")));
+            false
+        }
+        None => !deliveries.is_empty(),
+    };
+    if left {
         tracing::warn!(
             left = deliveries.len(),
             "the grace period is over: jobs stay leased and are taken back at the next start"

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod channel;
+mod cli;
 mod config;
 mod contract;
 mod http;

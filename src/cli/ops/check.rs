@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::cli::INVALID_CONFIG;
-use crate::cli::open::{Invalid, load, load_templates};
+use crate::cli::open::{Invalid, load, template_problems};
 use crate::cli::output::Output;
+use crate::config;
 use crate::domain::problem::Problem;
 
 /// Check settings, rules and templates: every problem at once.
@@ -33,9 +34,12 @@ impl Check {
 }
 
 fn problems(config: &Path) -> anyhow::Result<Vec<Problem>> {
-    let found = load(config, None).and_then(|loaded| load_templates(&loaded.settings));
-    match found {
-        Ok(_) => Ok(Vec::new()),
-        Err(error) => Ok(error.downcast::<Invalid>()?.0),
+    let mut problems = match load(config, None) {
+        Ok(_) => Vec::new(),
+        Err(error) => error.downcast::<Invalid>()?.0,
+    };
+    if let Some(folders) = config::folders(config, &std::env::vars().collect()) {
+        problems.extend(template_problems(&folders.templates));
     }
+    Ok(problems)
 }

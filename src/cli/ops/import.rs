@@ -8,9 +8,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use chrono::TimeDelta;
 
-use crate::cli::FAILED;
 use crate::cli::open::{load, open_store};
 use crate::cli::output::Output;
+use crate::cli::{FAILED, USAGE};
 use crate::config::{Intake, Settings};
 use crate::daemon::real_time;
 use crate::desk::import::{Import as FileImport, ImportReport, Kind};
@@ -53,6 +53,10 @@ impl Import {
     /// # Errors
     /// When a file cannot be read at all, or the store fails.
     pub async fn run(self, config: &Path, out: &Output) -> anyhow::Result<ExitCode> {
+        if self.format.is_none() && self.files.iter().any(|file| file == Path::new("-")) {
+            out.note("standard input has no name that says its format: add --format csv or --format jsonl")?;
+            return Ok(ExitCode::from(USAGE));
+        }
         let loaded = load(config, None)?;
         let store = open_store(&loaded.settings).await?;
         let mut refused = false;

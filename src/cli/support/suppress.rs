@@ -95,6 +95,12 @@ impl SuppressArgs {
         match self.what {
             SuppressCommand::Add { whom, what, until, because } => {
                 let until = until.map(|moment| moment.ahead(desk.now, desk.knowledge.zone));
+                if until.is_some_and(|until| until <= desk.now) {
+                    out.note(
+                        "--until is in the past, so the opt-out would stop nothing: give a time to come",
+                    )?;
+                    return Ok(ExitCode::from(crate::cli::USAGE));
+                }
                 let what = what.suppression(until);
                 add(desk, *out, whom.whom()?, what, &because).await?;
             }
