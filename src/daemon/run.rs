@@ -159,18 +159,11 @@ async fn dispatch_turn(parts: Arc<Parts>) {
 pub(super) async fn deliver_until(parts: Arc<Parts>, stop: CancellationToken) {
     let deliveries = TaskTracker::new();
     let health = Health::default();
-    let options = WorkerOptions {
-        name: worker_name(),
-        concurrency: parts.concurrency,
-        poll: POLL,
-        deliveries: deliveries.clone(),
-        health: health.clone(),
-    };
-    let transport = transport(&parts);
-    let watch = watch_health(parts.clone(), health, stop.clone());
+    let watch = watch_health(parts.clone(), health.clone(), stop.clone());
     let lines = Deliveries::start(parts.clone());
-    let worker =
-        work(options, transport, move |job| lines.clone().deliver(job), stop.clone().cancelled_owned());
+    let deliver = move |job| lines.clone().deliver(job);
+    let options = options(&parts, &deliveries, &health);
+    let worker = work(options, transport(&parts), deliver, stop.clone().cancelled_owned());
     let finish = async {
         stop.cancelled().await;
         tokio::time::sleep(parts.grace).await;
@@ -199,6 +192,16 @@ pub(super) async fn deliver_until(parts: Arc<Parts>, stop: CancellationToken) {
             left = deliveries.len(),
             "the grace period is over: jobs stay leased and are taken back at the next start"
         );
+    }
+}
+
+fn options(parts: &Parts, deliveries: &TaskTracker, health: &Health) -> WorkerOptions {
+    WorkerOptions {
+        name: worker_name(),
+        concurrency: parts.concurrency,
+        poll: POLL,
+        deliveries: deliveries.clone(),
+        health: health.clone(),
     }
 }
 

@@ -114,10 +114,7 @@ pub fn judge_job(
     }
     let person = Person::of(view, shop);
     let judge = Judge { person: &person, shop, rule, now };
-    // A person who replays a job wants it in spite of its age: its occasions last as long as the job.
-    let until = |o: &Occasion| if job.pinned { o.valid_until.max(job.valid_until) } else { o.valid_until };
-    let mine = view.occasions.iter().filter(|o| o.job() == Some(&job.id));
-    let mine: Vec<Occasion> = mine.map(|o| Occasion { valid_until: until(o), ..o.clone() }).collect();
+    let mine = occasions_of(view, job);
     let mut mine: Vec<&Occasion> = mine.iter().collect();
     put_in_order(&mut mine, shop);
     let (through, against) = sift(&judge, &mine);
@@ -138,6 +135,13 @@ pub fn judge_job(
         (None, verdict @ Verdict::Defer(..)) => (Vec::new(), verdict, None),
         (None, verdict) => (against, verdict, Some(Box::new(compose(&judge, &through, record)))),
     }
+}
+
+/// What a job speaks for. A person who replays it wants it in spite of its age: its occasions last as long as the job.
+fn occasions_of(view: &MemberView, job: &Job) -> Vec<Occasion> {
+    let until = |o: &Occasion| if job.pinned { o.valid_until.max(job.valid_until) } else { o.valid_until };
+    let mine = view.occasions.iter().filter(|o| o.job() == Some(&job.id));
+    mine.map(|o| Occasion { valid_until: until(o), ..o.clone() }).collect()
 }
 
 /// Open occasions that are ready, with those due soon after, by rule in the rules' order.
