@@ -245,17 +245,13 @@ impl<'a> Judge<'a> {
         };
         let jobs = self.person.view.jobs.iter().chain(message.fresh);
         let mut contacts: Vec<Timestamp> = jobs.filter(counts).map(Job::contact_at).collect();
-        if (contacts.len() as u32) < cap.count {
-            return None;
+        if cap.count == 0 {
+            return Some(Timestamp::MAX_UTC);
         }
         contacts.sort();
         // One slot opens when all but `count - 1` of the contacts have left the span.
-        let leaving = contacts.len() - (cap.count.max(1) as usize - 1) - 1;
-        if cap.count == 0 {
-            Some(Timestamp::MAX_UTC)
-        } else {
-            contacts.get(leaving).map(|at| *at + cap.within)
-        }
+        let leaving = contacts.len().checked_sub(cap.count as usize)?;
+        contacts.get(leaving).map(|at| *at + cap.within)
     }
 }
 

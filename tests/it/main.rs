@@ -10,3 +10,4 @@ mod http;
 mod planning;
 mod road;
 mod support;
+mod verdicts;

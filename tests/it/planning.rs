@@ -29,11 +29,11 @@ fn start() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
-fn at(day: i64, seconds: i64) -> Timestamp {
+pub fn at(day: i64, seconds: i64) -> Timestamp {
     start() + TimeDelta::seconds(day * DAY + seconds)
 }
 
-fn catalog() -> Catalog {
+pub fn catalog() -> Catalog {
     let product = |n: i64, category: i64, group: Option<i64>| {
         let mut product = Product::bare(ProductId::from(format!("p{n}")), Some(LabelKey(category)));
         product.group = group.map(LabelKey);
@@ -120,25 +120,31 @@ prop_compose! {
     }
 }
 
-fn shop<'a>(rules: &'a Rules, catalog: &'a Catalog, priors: &'a Priors) -> Shop<'a> {
+pub fn shop<'a>(rules: &'a Rules, catalog: &'a Catalog, priors: &'a Priors) -> Shop<'a> {
     let zone = chrono_tz::Asia::Taipei;
     Shop { rules, catalog, priors, zone, locale: "en", orders_at: None, shadow: false }
 }
 
-fn replanned(paper: &mut Paper, shop: &Shop<'_>, now: Timestamp) {
+pub fn replanned(paper: &mut Paper, shop: &Shop<'_>, now: Timestamp) {
     let (changes, _) = replan(&paper.as_of(now), shop, now);
     paper.apply(changes);
 }
 
-fn assembled(paper: &mut Paper, shop: &Shop<'_>, now: Timestamp) {
+pub fn assembled(paper: &mut Paper, shop: &Shop<'_>, now: Timestamp) {
     let changes = assemble(&paper.as_of(now), shop, now);
     paper.apply(changes);
 }
 
 /// What the receiver sees: which occasions each hand-over was about.
-type Received = Vec<Vec<OccasionKey>>;
+pub type Received = Vec<Vec<OccasionKey>>;
 
-fn delivered(paper: &mut Paper, shop: &Shop<'_>, now: Timestamp, result: Delivery, received: &mut Received) {
+pub fn delivered(
+    paper: &mut Paper,
+    shop: &Shop<'_>,
+    now: Timestamp,
+    result: Delivery,
+    received: &mut Received,
+) {
     for id in paper.offer(now) {
         let view = paper.as_of(now);
         let (changes, claimed) = claim(&view, &id, shop, now, now + TimeDelta::minutes(5));
@@ -262,7 +268,7 @@ proptest! {
 }
 
 /// One member who buys coffee every thirty days; the reminder is due on day 95 and the view stands on day `now`.
-fn steady() -> (Rules, Paper) {
+pub fn steady() -> (Rules, Paper) {
     let rule = Rule {
         id: "refill".into(),
         formerly: vec![],
@@ -292,7 +298,7 @@ fn steady() -> (Rules, Paper) {
     (Rules::new(vec![rule], Guards::default(), vec![]), Paper::new(view))
 }
 
-fn bought(order: &str, day: i64, quantity: f64) -> Line {
+pub fn bought(order: &str, day: i64, quantity: f64) -> Line {
     Line {
         order: order.into(),
         product: ProductKey(1),
@@ -305,7 +311,7 @@ fn bought(order: &str, day: i64, quantity: f64) -> Line {
 }
 
 /// Plans on the day after the last purchase, and assembles on the due day.
-fn with_job() -> (Rules, Paper, Timestamp) {
+pub fn with_job() -> (Rules, Paper, Timestamp) {
     let (rules, mut paper) = steady();
     let (catalog, priors) = (catalog(), Priors::default());
     let due = {
