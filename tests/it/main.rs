@@ -6,6 +6,7 @@ mod channel;
 mod cli;
 mod config;
 mod contract;
+mod fleet;
 mod http;
 mod planning;
 mod road;
