@@ -264,6 +264,16 @@ async fn shadow_writes_to_the_outbox_and_serves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_real_history_is_read_whole_and_twice_is_once() {
+    let Some(history) = real_history("completejourney_a.csv.gz") else { return };
+    let house = House::with(&Receiver::start().await, RULE, "");
+    let import = || house.json(&["import", "orders", history.to_str().unwrap()]);
+    let (first, again) = (import(), import());
+    assert_eq!((first["read"].as_u64(), first["rejected"].as_u64()), (Some(730_082), Some(0)), "{first}");
+    assert_eq!((again["stored"].as_u64(), again["replaced"].as_u64()), (Some(0), Some(0)), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn real_orders_become_thousands_of_jobs_each_once() {
     let Some(tafeng) = real_history("tafeng.csv.gz") else { return };
     let receiver = Receiver::start().await;
