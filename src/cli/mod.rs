@@ -35,7 +35,7 @@ pub const INVALID_CONFIG: u8 = 78;
 #[command(name = "replenish", version, max_term_width = 110, after_help = AFTER)]
 struct Cli {
     /// The settings file; rules and templates lie where it says
-    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE", default_value = "config/replenish.toml")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE", default_value = USUAL_SETTINGS)]
     config: PathBuf,
     /// Print JSON: one object, or one a line for lists
     #[arg(long, global = true, help_heading = GLOBAL)]
@@ -43,6 +43,9 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+/// Where settings lie unless said otherwise.
+const USUAL_SETTINGS: &str = "config/replenish.toml";
 
 /// Options that every command takes stand apart, below its own.
 const GLOBAL: &str = "Options of every command";
@@ -60,6 +63,7 @@ enum Command {
     Run(ops::run::Run),
     Check(ops::check::Check),
     Forecast(brand::ForecastArgs),
+    Backtest(brand::BacktestArgs),
     Plan(brand::PlanArgs),
     Explain(support::ExplainArgs),
     Jobs(support::JobsArgs),
@@ -82,7 +86,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return out.failed(&anyhow::Error::new(error).context("no threads can be started")),
     };
-    match runtime.block_on(run(cli.command, cli.config, &out)) {
+    match runtime.block_on(run(cli.command, settings_file(cli.config), &out)) {
         Ok(code) => code,
         Err(error) => match error.downcast_ref::<Invalid>() {
             Some(invalid) => {
@@ -95,6 +99,13 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// The settings file meant; inside a folder that holds settings itself, the usual one is found there too.
+fn settings_file(config: PathBuf) -> PathBuf {
+    let here = PathBuf::from("replenish.toml");
+    let usual = config == std::path::Path::new(USUAL_SETTINGS);
+    if usual && !config.exists() && here.exists() { here } else { config }
+}
+
 async fn run(command: Command, config: PathBuf, out: &Output) -> anyhow::Result<ExitCode> {
     match command {
         Command::Demo(demo) => demo.run(out).await,
@@ -102,6 +113,7 @@ async fn run(command: Command, config: PathBuf, out: &Output) -> anyhow::Result<
         Command::Learn(learn) => learn.run(&config, out).await,
         Command::Run(run) => run.run(&config, out).await,
         Command::Check(check) => check.run(&config, out),
+        Command::Backtest(backtest) => backtest.run(&config, out).await,
         Command::Forecast(forecast) => forecast.run(&Open::of(&config, None).await?, out).await,
         Command::Plan(plan) => {
             let open = Open::of(&config, plan.rules()).await?;

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::change::Change;
 use super::guards::{Judge, Message, Verdict};
-use super::ids::{JobId, RuleId, Timestamp};
+use super::ids::{JobId, ProductKey, RuleId, Timestamp};
 use super::job::{Content, ItemFacts, Job, JobState, Judgement};
 use super::member::MemberView;
 use super::occasion::{Occasion, OccasionKey};
@@ -287,18 +287,24 @@ fn item_facts(judge: &Judge<'_>, occasion: &Occasion) -> Option<ItemFacts> {
     })
 }
 
-/// What people call the item: the product they bought last, where its name is known.
+/// What people call the item: the product of it that they buy most, where its name is known.
 fn name_of(judge: &Judge<'_>, occasion: &Occasion) -> String {
     let product = product_of(judge, occasion).and_then(|p| p.name.clone());
     product.unwrap_or_else(|| judge.shop.catalog.item_name(occasion.key.item))
 }
 
-/// The product that stands for the item: the one bought last.
+/// The product that stands for the item: the one bought most often, of these the one bought last.
 fn product_of<'a>(judge: &Judge<'a>, occasion: &Occasion) -> Option<&'a super::catalog::Product> {
     let catalog = judge.shop.catalog;
-    let bought = judge.person.history.purchases().iter().rev();
-    let last = bought.into_iter().find(|p| catalog.contains(occasion.key.item, p.product))?;
-    catalog.product(last.product)
+    let bought =
+        judge.person.history.purchases().iter().filter(|p| catalog.contains(occasion.key.item, p.product));
+    let mut times: BTreeMap<ProductKey, (usize, Timestamp)> = BTreeMap::new();
+    for purchase in bought {
+        let (count, last) = times.entry(purchase.product).or_insert((0, purchase.at));
+        (*count, *last) = (*count + 1, purchase.at);
+    }
+    let (usual, _) = times.into_iter().max_by_key(|(_, much)| *much)?;
+    catalog.product(usual)
 }
 
 fn keys(occasions: &[&Occasion]) -> Vec<OccasionKey> {

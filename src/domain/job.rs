@@ -300,7 +300,8 @@ impl RetryPolicy {
             |state, burns_attempt| Settled { state, reason: outcome.reason, not_before: None, burns_attempt };
         let again = |burns_attempt: bool| {
             if burns_attempt && job.attempts + 1 >= self.attempts {
-                return over(JobState::Failed, true);
+                // What the peer said stands with the attempts.
+                return Settled { reason: Some(Reason::AttemptsUsedUp), ..over(JobState::Failed, true) };
             }
             let asked = outcome.retry_after.map(|d| d.min(self.longest));
             let at = now + self.delay(job.tries + 1, dice).max(asked.unwrap_or_else(TimeDelta::zero));

@@ -91,8 +91,8 @@ reasons! {
     Deferred "deferred" "The peer refuses the message for now." "對方暫時拒收。" "Nothing: it is tried again.";
     Throttled "throttled" "The peer asks for patience." "對方要求放慢速度。" "Nothing: it is tried again without burning an attempt.";
     Unreachable "unreachable" "The peer cannot be reached." "無法連線到對方。" "Look after the peer; jobs wait and go when it is back.";
-    NoAnswer "no_answer" "The peer took the message and fell silent." "已交付但對方沒有回應。" "Webhooks are sent again under the same id; for e-mail look at the relay's log, then `jobs resolve` or replay.";
-    ProcessDied "process_died" "The process died between hand-over and answer." "程序在交付與回應之間中止。" "Look at the relay's log, then `jobs resolve` or replay.";
+    NoAnswer "no_answer" "The peer took the message and fell silent." "已交付但對方沒有回應。" "Webhooks are sent again under the same id; for e-mail look at the relay's log, and replay what did not arrive.";
+    ProcessDied "process_died" "The process died between hand-over and answer." "程序在交付與回應之間中止。" "Look at the relay's log, and replay what did not arrive.";
     AttemptsUsedUp "attempts_used_up" "The peer refused too many times." "重試次數已用完。" "Mend the cause, then replay.";
     Panicked "panicked" "A defect in this program stopped the delivery." "程式錯誤中斷了發送。" "Report it with the log; replay after the upgrade.";
 }

@@ -47,6 +47,8 @@ fn help(message: &str) -> &'static str {
         m if m.contains("undefined") => {
             "in scope are member, items, reason, cautions, shop, unsubscribe_url, rule, step and now"
         }
-        _ => "see the templates section of the manual",
+        _ => {
+            "templates know member, items, reason, cautions, shop, unsubscribe_url, rule, step and now, and the filters date and days"
+        }
     }
 }

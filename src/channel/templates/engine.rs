@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::io;
 
-use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Captured, Environment, Error, ErrorKind, UndefinedBehavior};
 
 use super::scope::Scope;
@@ -16,9 +15,6 @@ pub(super) fn environment(escape: AutoEscape) -> Environment<'static> {
     environment.set_auto_escape_callback(move |_| escape.clone());
     // names the undefined variable in errors
     environment.set_debug(true);
-    if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
-        environment.set_syntax(syntax);
-    }
     environment.set_formatter(|out, state, value| match value.is_none() {
         true => Err(Error::new(ErrorKind::UndefinedError, NOT_KNOWN)),
         false => minijinja::escape_formatter(out, state, value),

@@ -1,7 +1,9 @@
 //! What brands ask for: who will need what, and what the rules would do about it.
 
+mod backtest;
 mod forecast;
 mod plan;
 
+pub use backtest::BacktestArgs;
 pub use forecast::ForecastArgs;
 pub use plan::PlanArgs;

@@ -7,6 +7,7 @@
 mod baselines;
 mod bg_nbd;
 mod history;
+mod lines;
 mod reminders;
 mod score;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::domain::interval::{Fit, Forecast};
 use baselines::Usual;
 use bg_nbd::BgNbd;
 use history::{History, Seen};
+pub use lines::Collector;
 pub use score::Metrics;
 use score::{Scoring, score};
 
