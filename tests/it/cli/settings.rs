@@ -63,7 +63,7 @@ const MISTAKES: [Mistake; 8] = [
         file: TEMPLATE_FILE,
         right: "{{ member.name }}",
         wrong: "{{ member.name",
-        told: (2, 37, "expected end of variable block", "manual"),
+        told: (2, 37, "expected end of variable block", "templates know member, items"),
     },
 ];
 

@@ -1,9 +1,10 @@
 //! The files that come with the program load, show the defaults, and say what a message must say.
 
-use std::fs;
 use std::path::Path;
 
+use replenish::channel::{Scope, Shop, Templates, sample};
 use replenish::config::{Channel, Environment, Loaded, RelayUrl, load};
+use replenish::domain::job::Content;
 
 use super::{folder, load_in};
 
@@ -36,43 +37,49 @@ fn the_shipped_settings_show_the_defaults() {
     assert_eq!((shown.on_uncertain, shown.timeout), (bare.on_uncertain, bare.timeout));
 }
 
+/// A message about two items of which everything is known, or about one of which nothing is.
+fn message(locale: &str, full: bool) -> Content {
+    let mut content = sample(locale);
+    content.reason = "REASON".to_owned();
+    content.cautions = if full { vec!["CAUTION".to_owned()] } else { vec![] };
+    let mut item = content.items[0].clone();
+    item.name = "阿里山咖啡豆".to_owned();
+    if !full {
+        (content.name, content.region) = (None, None);
+        (item.url, item.need_date, item.p10, item.p90) = (None, None, None, None);
+        (item.interval_days, item.usage_tip) = (None, None);
+    }
+    content.items = if full { vec![item.clone(), item] } else { vec![item] };
+    content
+}
+
 #[test]
 fn the_shipped_templates_say_why_and_how_to_stop() {
-    let scope = |full: bool| {
-        let text = |t: &'static str| if full { Some(t) } else { None };
-        let item = minijinja::context! {
-            id => "A", name => "阿里山咖啡豆", url => text("https://shop.example/a"), quantity => 1.0,
-            last_purchase => "2026-02-01", need_date => text("2026-03-05"), p10 => text("2026-02-25"),
-            p90 => text("2026-03-20"), interval_days => full.then_some(30.0), usage_tip => text("密封保存"),
-        };
-        minijinja::context! {
-            member => minijinja::context! { id => "m1", name => text("小美"), locale => "zh-TW", stage => "regular",
-                tags => [""; 0], region => text("north") },
-            items => if full { vec![item.clone(), item] } else { vec![item] },
-            reason => "REASON", cautions => if full { vec!["CAUTION"] } else { vec![] },
-            shop => minijinja::context! { name => text("山丘選物"), url => text("https://shop.example"), address => text("ADDRESS") },
-            unsubscribe_url => "https://mail.example/u/1", rule => "refill", step => 1, now => "2026-03-01T02:00:00Z",
-        }
-    };
-    let mut jinja = minijinja::Environment::new();
-    jinja.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    for name in ["refill.zh-TW", "refill.en", "how-to-use.zh-TW", "how-to-use.en"] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("config/templates/{name}.jinja"));
-        let source = fs::read_to_string(path).unwrap();
-        let template = jinja.template_from_str(&source).unwrap();
+    let templates = Templates::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config/templates")).unwrap();
+    let now = "2026-03-01T10:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    let now = now.with_timezone(&chrono_tz::Asia::Taipei);
+    let stop = "https://mail.example/u/1";
+    for (name, locale) in
+        [("refill", "zh-TW"), ("refill", "en"), ("how-to-use", "zh-TW"), ("how-to-use", "en")]
+    {
         for full in [true, false] {
-            let mut captured = template.render_captured(scope(full)).unwrap();
-            let mut block = |block: &str| captured.with_state_mut(|s| s.render_block(block)).unwrap();
-            let subject = block("subject");
+            let text = |t: &str| full.then(|| t.to_owned());
+            let shop =
+                Shop {
+                    name: text("山丘選物"), url: text("https://shop.example"), address: text("ADDRESS")
+                };
+            let scope = Scope::new(&message(locale, full), &"refill".into(), 1, stop, &shop, now);
+            let rendered = templates.render(name, &scope).unwrap();
+            let (subject, html) = (rendered.subject, rendered.html.unwrap());
             assert!(!subject.contains('\n') && subject.contains("阿里山咖啡豆"), "{name}: {subject:?}");
-            for block in [block("text"), block("html")] {
-                assert!(
-                    block.contains("REASON") && block.contains("https://mail.example/u/1"),
-                    "{name}: {block}"
-                );
-                assert_eq!(block.contains("CAUTION") && block.contains("ADDRESS"), full, "{name}: {block}");
-                assert!(!block.contains("none") && !block.contains("\n\n\n"), "{name}: {block}");
+            for part in [&rendered.text, &html] {
+                assert!(part.contains("REASON"), "{name}: {part}");
+                assert_eq!(part.contains("CAUTION") && part.contains("ADDRESS"), full, "{name}: {part}");
+                assert!(!part.contains("none") && !part.contains("\n\n\n"), "{name}: {part}");
             }
+            let alone = |line: &str| rendered.text.lines().any(|l| l.trim() == line);
+            assert!(alone(stop), "{name}: a link ends its line: {}", rendered.text);
+            assert!(!full || alone("ADDRESS"), "{name}: {}", rendered.text);
         }
     }
 }
