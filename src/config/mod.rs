@@ -29,7 +29,7 @@ use crate::domain::problem::Problem;
 use crate::domain::rules::Rules;
 use reader::Section;
 use secret::Surroundings;
-use tree::{Place, Problems};
+use tree::{Node, Place, Problems};
 
 /// Everything that files say.
 #[derive(Debug, Clone)]
@@ -47,11 +47,9 @@ pub struct Loaded {
 /// All problems of all files, sorted by file, line and column.
 pub fn load(file: &Path, rules_override: Option<&Path>, env: &Environment) -> Result<Loaded, Vec<Problem>> {
     let problems = Problems::default();
-    let Some(mut document) = parse::read_file(file, &shown(file), &problems) else {
+    let Some((document, folder)) = overridden(file, env, &problems) else {
         return problems.or(None);
     };
-    overrides::apply(&mut document, env);
-    let folder = absolute(file).parent().map(Path::to_owned).unwrap_or_default();
     let around = Surroundings { base: &folder, env };
     let (settings, outline, named_at) = Section::document(&document, &problems, |s| {
         let (settings, outline) = settings::read(s, around);
@@ -69,22 +67,16 @@ pub fn load(file: &Path, rules_override: Option<&Path>, env: &Environment) -> Re
 /// Where things lie, as far as the settings say it in spite of their problems: for whoever looks for more problems.
 pub fn folders(file: &Path, env: &Environment) -> Option<Folders> {
     let problems = Problems::default();
-    let mut document = parse::read_file(file, &shown(file), &problems)?;
-    overrides::apply(&mut document, env);
-    let folder = absolute(file).parent().map(Path::to_owned).unwrap_or_default();
+    let (document, folder) = overridden(file, env, &problems)?;
     let around = Surroundings { base: &folder, env };
     Some(Section::document(&document, &problems, |s| settings::read(s, around).1.folders))
 }
 
-/// Other rules for the same settings: those of a folder or of one file.
-///
-/// # Errors
-/// All problems of all files, sorted by file, line and column.
-pub fn load_rules(path: &Path, settings: &Settings) -> Result<Rules, Vec<Problem>> {
-    let problems = Problems::default();
-    let known = rules::Known::new(settings.channels.keys().cloned().collect(), &settings.folders.templates);
-    let rules = rules::read(&absolute(path), &Place::start_of(&shown(path)), &known, &problems);
-    problems.or(rules)
+/// The settings file under its overrides, and the folder at which relative paths start.
+fn overridden(file: &Path, env: &Environment, problems: &Problems) -> Option<(Node, PathBuf)> {
+    let mut document = parse::read_file(file, &shown(file), problems)?;
+    overrides::apply(&mut document, env);
+    Some((document, absolute(file).parent().map(Path::to_owned).unwrap_or_default()))
 }
 
 /// A path as people know it: relative to where they stand, when it lies below.

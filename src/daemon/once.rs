@@ -7,7 +7,7 @@ use anyhow::Context;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::run::{Role, deliver_until};
+use super::run::deliver_until;
 use super::tally::Count;
 use super::{Parts, assembler, dispatcher, keeper, learn, planner};
 
@@ -75,12 +75,5 @@ async fn until_nothing_is_due(parts: &Arc<Parts>, stop: &CancellationToken) -> a
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(LOOK) => {}
         }
-    }
-}
-
-impl Role {
-    /// True when the role alone does everything, and so holds the ledger for itself.
-    pub fn is_alone(self) -> bool {
-        self == Role::All
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::member::{MemberView, Purpose, Suppression};
 use crate::domain::occasion::Occasion;
 use crate::domain::reason::Reason;
 use crate::domain::rules::Rules;
-use crate::domain::shop::Knowledge;
+use crate::domain::shop::{Knowledge, Person};
 use crate::store::{MemberKey, Pick, Standing, Store, Whom};
 
 /// What recording or lifting an opt-out did.
@@ -66,10 +66,12 @@ pub async fn add(
     store.suppress(whom, what.clone(), because, now).await?;
     let mut done = Suppressed { members: members.len() as u64, ..Suppressed::default() };
     for page in members.chunks(PAGE) {
-        let (what, rules) = (what.clone(), knowledge.rules.clone());
+        let (what, known) = (what.clone(), knowledge.clone());
         let skip = move |view: &MemberView, catalog: &Catalog| {
-            let opt_out = OptOut { what: &what, view, catalog };
-            if what.until.is_some_and(|until| until <= now) { (Vec::new(), 0) } else { opt_out.apply(&rules) }
+            let shop = known.shop(catalog);
+            let opt_out = OptOut { what: &what, view, person: &Person::of(view, &shop) };
+            let over = what.until.is_some_and(|until| until <= now);
+            if over { (Vec::new(), 0) } else { opt_out.apply(&known.rules) }
         };
         let decided =
             store.decide(Pick::Members(page.to_vec()), now, knowledge.caps_since(now), skip).await?;
@@ -119,7 +121,7 @@ async fn concerned(store: &Store, whom: &Whom) -> Result<Vec<MemberKey>, DeskErr
 struct OptOut<'a> {
     what: &'a Suppression,
     view: &'a MemberView,
-    catalog: &'a Catalog,
+    person: &'a Person<'a>,
 }
 
 impl OptOut<'_> {
@@ -146,7 +148,7 @@ impl OptOut<'_> {
     }
 
     fn is_about(&self, occasion: &Occasion) -> bool {
-        self.what.item.as_ref().is_none_or(|item| self.catalog.item_id(occasion.key.item) == *item)
+        self.what.item.as_ref().is_none_or(|item| self.person.names(item, occasion.key.item))
     }
 }
 

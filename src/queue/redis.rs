@@ -101,15 +101,6 @@ impl RedisQueue {
             .map_err(failed)?;
         Ok(scheduled + active)
     }
-
-    /// Can Redis answer?
-    ///
-    /// # Errors
-    /// [`QueueError::Redis`].
-    pub async fn ping(&self) -> Result<(), QueueError> {
-        let failed = |source| QueueError::Redis { host: self.host.clone(), source };
-        redis::cmd("PING").query_async(&mut self.connection.clone()).await.map_err(failed)
-    }
 }
 
 /// Host and port of a URL, for people: never its credentials.

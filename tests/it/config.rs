@@ -4,9 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use chrono::TimeDelta;
-use replenish::config::{
-    Channel, Deliver, Environment, Loaded, QueueUrl, RelayUrl, StoreUrl, load, load_rules,
-};
+use replenish::config::{Channel, Deliver, Environment, Loaded, QueueUrl, RelayUrl, StoreUrl, load};
 use replenish::domain::catalog::Level;
 use replenish::domain::problem::Problem;
 use replenish::domain::rules::{Trigger, When};
@@ -206,15 +204,16 @@ fn a_rule_that_rests_is_checked_and_left_out() {
 #[test]
 fn other_rules_load_from_a_folder_or_a_file() {
     let folder = folder(&[("rules/a.toml", GOOD_RULE)]);
-    let settings = load_in(&folder, &[]).unwrap().settings;
+    let env = Environment::from([("CRM_SECRET".to_owned(), "whsec_c2VjcmV0".to_owned())]);
+    let with = |rules: &Path| load(&folder.path().join("replenish.toml"), Some(rules), &env);
     let other = tempfile::tempdir().unwrap();
     let file = other.path().join("x.toml");
     fs::write(&file, GOOD_RULE.replace("good", "other")).unwrap();
     for path in [other.path(), &file] {
-        let rules = load_rules(path, &settings).unwrap();
+        let rules = with(path).unwrap().rules;
         assert_eq!(rules.all()[0].id.as_str(), "other");
     }
-    let missing = load_rules(&other.path().join("none"), &settings).unwrap_err();
+    let missing = with(&other.path().join("none")).unwrap_err();
     assert_told("none", &missing, "none", &[(1, 1, "cannot be read", "folder")]);
 }
 

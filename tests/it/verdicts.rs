@@ -231,3 +231,14 @@ fn sentences_are_what_a_person_would_say() {
     assert_eq!(why(Language::Chinese, "咖啡豆", &care), "你在 3 月 2 日買了「咖啡豆」。");
     assert_eq!(why(Language::English, "Coffee", &care), "You bought Coffee on March 2.");
 }
+
+#[test]
+fn every_reason_is_published_with_its_sentences_and_what_to_do() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    for reason in Reason::ALL {
+        let [english, chinese] =
+            [Language::English, Language::Chinese].map(|language| reason.sentence(language));
+        let row = format!("| `{reason}` | {english} {chinese} | {} |", reason.advice());
+        assert!(readme.contains(&row), "README lacks {row}");
+    }
+}
