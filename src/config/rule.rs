@@ -138,6 +138,7 @@ fn set<T: Ord>(s: &mut Section<'_>, key: &'static str, kind: Kind<'_, T>) -> BTr
 fn needs(s: &mut Section<'_>, purpose: Purpose) -> Needs {
     let default = if purpose == Purpose::Reminder { 2 } else { 1 };
     let purchases = s.get("purchases", values::whole(1..=1000, "2")).unwrap_or(default) as u32;
+    let or_days_supply = s.get("or_days_supply", values::switch()).unwrap_or(false);
     let chance = s.get("chance", values::share()).unwrap_or(0.0);
     if purpose == Purpose::Care && s.node("chance").is_some() {
         s.problem(
@@ -146,7 +147,7 @@ fn needs(s: &mut Section<'_>, purpose: Purpose) -> Needs {
             "take it out",
         );
     }
-    Needs { purchases, chance }
+    Needs { purchases, or_days_supply, chance }
 }
 
 /// Where the message goes, and what it says.

@@ -75,9 +75,7 @@ impl Stream {
             let items: Vec<(_, Vec<Event>)> = history
                 .by_item(*level, &self.catalog)
                 .into_iter()
-                .map(|(item, days)| {
-                    (item, days.iter().map(|d| Event { day: d.day, quantity: d.quantity }).collect())
-                })
+                .map(|(item, days)| (item, days.iter().map(Event::from).collect()))
                 .collect();
             learner.member(
                 items.iter().map(|(item, events)| (*item, self.catalog.parent(*item), events.as_slice())),

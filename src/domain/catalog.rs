@@ -156,20 +156,38 @@ pub struct Catalog {
     products: HashMap<ProductKey, Product>,
     labels: HashMap<LabelKey, String>,
     group_parents: HashMap<LabelKey, LabelKey>,
+    /// Mean days that a piece lasts, over the products of a group of which it is known.
+    group_supply: HashMap<LabelKey, f64>,
 }
 
 impl Catalog {
     /// A catalog of these products and labels.
     pub fn new(products: HashMap<ProductKey, Product>, labels: HashMap<LabelKey, String>) -> Self {
         let mut parents: HashMap<LabelKey, (ProductKey, LabelKey)> = HashMap::new();
+        let mut supplies: HashMap<LabelKey, Vec<f64>> = HashMap::new();
         for (key, product) in &products {
+            if let (Some(group), Some(days)) = (product.group, product.days_supply) {
+                supplies.entry(group).or_default().push(days);
+            }
             if let (Some(group), Some(category)) = (product.group, product.category) {
                 let first = parents.entry(group).or_insert((*key, category));
                 *first = (*first).min((*key, category));
             }
         }
         let group_parents = parents.into_iter().map(|(group, (_, category))| (group, category)).collect();
-        Self { products, labels, group_parents }
+        let group_supply = supplies.into_iter().map(|(group, days)| (group, mean(days))).collect();
+        Self { products, labels, group_parents, group_supply }
+    }
+
+    /// Days that one sold piece of a product lasts as part of `item`, as far as the shop says; in a group, a product of
+    /// which it is unknown lasts as the others do. A category holds products for different needs: their days do not add up.
+    pub fn piece_lasts(&self, item: Item, product: ProductKey) -> Option<f64> {
+        let own = || self.product(product).and_then(|p| p.days_supply);
+        match item {
+            Item::Product(_) => own(),
+            Item::Group(group) => own().or_else(|| self.group_supply.get(&group).copied()),
+            Item::Category(_) | Item::Anything => None,
+        }
     }
 
     /// The category whose items this item resembles: a product's own, a group's by its first product.
@@ -240,4 +258,10 @@ impl Catalog {
             _ => self.item_id(item),
         }
     }
+}
+
+/// In an order of its own, so that the sum does not depend on the map's.
+fn mean(mut days: Vec<f64>) -> f64 {
+    days.sort_by(f64::total_cmp);
+    days.iter().sum::<f64>() / days.len().max(1) as f64
 }

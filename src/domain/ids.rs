@@ -93,7 +93,7 @@ impl Day {
 
     /// Days from `earlier` to this day; negative when this day is the earlier one.
     pub fn since(self, earlier: Day) -> i32 {
-        self.0 - earlier.0
+        self.0.saturating_sub(earlier.0)
     }
 
     /// The date, for people and for calendars.

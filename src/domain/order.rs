@@ -77,6 +77,8 @@ pub struct Purchase {
     pub day: Day,
     /// Pieces kept, above zero.
     pub quantity: f64,
+    /// The shop's day on which it arrived, where known.
+    pub delivered: Option<Day>,
 }
 
 /// All purchases of an item on one day: what the interval model counts as one event.
@@ -86,21 +88,27 @@ pub struct PurchaseDay {
     pub day: Day,
     /// Pieces kept, above zero.
     pub quantity: f64,
+    /// Days that they last all together, as far as the shop says how long a piece lasts.
+    pub supply: Option<f64>,
+    /// The day from which they are used: of the first delivery where known, else of the purchase.
+    pub begins: Day,
     /// The smallest order id of that day: what a cycle hangs on.
     pub anchor: OrderId,
     /// The first moment of that day's purchases.
     pub at: Timestamp,
 }
 
-impl From<&Purchase> for PurchaseDay {
-    fn from(p: &Purchase) -> Self {
-        Self { day: p.day, quantity: p.quantity, anchor: p.order.clone(), at: p.at }
-    }
-}
-
 impl PurchaseDay {
-    fn add(&mut self, p: &Purchase) {
-        self.quantity += p.quantity;
+    fn of(p: &Purchase, supply: Option<f64>) -> Self {
+        let begins = p.delivered.map_or(p.day, |delivered| delivered.max(p.day));
+        Self { day: p.day, quantity: p.quantity, supply, begins, anchor: p.order.clone(), at: p.at }
+    }
+
+    fn add(&mut self, p: &Purchase, supply: Option<f64>) {
+        let more = Self::of(p, supply);
+        self.quantity += more.quantity;
+        self.supply = self.supply.zip(more.supply).map(|(days, more)| days + more);
+        self.begins = self.begins.min(more.begins);
         if p.order < self.anchor {
             self.anchor = p.order.clone();
         }
@@ -128,6 +136,7 @@ impl PurchaseHistory {
                     at: line.at,
                     day: Day::of(line.at, zone),
                     quantity: pieces,
+                    delivered: line.delivered_at.map(|at| Day::of(at, zone)),
                 };
                 if pieces > 0.0 { bought.push(purchase) } else { returned.push(purchase) }
             }
@@ -151,10 +160,11 @@ impl PurchaseHistory {
         let mut items: BTreeMap<Item, Vec<PurchaseDay>> = BTreeMap::new();
         for purchase in &self.purchases {
             let Some(item) = catalog.item(purchase.product, level) else { continue };
+            let supply = catalog.piece_lasts(item, purchase.product).map(|days| days * purchase.quantity);
             let days = items.entry(item).or_default();
             match days.last_mut() {
-                Some(day) if day.day == purchase.day => day.add(purchase),
-                _ => days.push(PurchaseDay::from(purchase)),
+                Some(day) if day.day == purchase.day => day.add(purchase, supply),
+                _ => days.push(PurchaseDay::of(purchase, supply)),
             }
         }
         items

@@ -142,10 +142,7 @@ impl Planner<'_> {
 
     fn need(&self, item: Item, days: &[PurchaseDay], when: When) -> Result<Occasion, Silent> {
         let anchor = days.last().ok_or(Reason::TooFewPurchases)?;
-        if days.len() < self.rule.needs.purchases as usize {
-            let detail = format!("{} < {}", days.len(), self.rule.needs.purchases);
-            return Err(Silent(Reason::TooFewPurchases, Some(detail)));
-        }
+        self.check_purchases(days)?;
         self.check_item(item)?;
         let start = anchor.day.plus(1);
         let forecast = self.person.forecast(self.rule.per, item, start).ok_or(Reason::NotYet)?;
@@ -160,7 +157,9 @@ impl Planner<'_> {
         let chance = forecast.chance(day);
         let mut occasion = self.occasion(item, days, day, self.hours().first_of(self.around(day, start)))?;
         if let Some(evidence) = &mut occasion.evidence {
-            evidence.need = Some(need_evidence(&forecast, days.len(), chance));
+            let supply_days = anchor.supply;
+            evidence.need =
+                Some(NeedEvidence { supply_days, ..need_evidence(&forecast, days.len(), chance) });
         }
         self.steady(occasion, chance)
     }
@@ -181,11 +180,18 @@ impl Planner<'_> {
         if due_at + self.rule.valid_for <= self.now && !known() {
             return None;
         }
-        if days.len() < self.rule.needs.purchases as usize {
-            let detail = format!("{} < {}", days.len(), self.rule.needs.purchases);
-            return Some(Err(Silent(Reason::TooFewPurchases, Some(detail))));
+        let checked = self.check_purchases(days).and_then(|()| self.check_item(item));
+        Some(checked.and_then(|()| self.occasion(item, days, day, due_at)))
+    }
+
+    /// A supply that the shop knows speaks for a rhythm not seen yet, where the rule lets it.
+    fn check_purchases(&self, days: &[PurchaseDay]) -> Result<(), Silent> {
+        let needs = &self.rule.needs;
+        let by_supply = needs.or_days_supply && days.last().is_some_and(|last| last.supply.is_some());
+        if days.len() >= needs.purchases as usize || by_supply {
+            return Ok(());
         }
-        Some(self.check_item(item).and_then(|()| self.occasion(item, days, day, due_at)))
+        Err(Silent(Reason::TooFewPurchases, Some(format!("{} < {}", days.len(), needs.purchases))))
     }
 
     /// Facts of the item that silence any rule.
@@ -361,6 +367,7 @@ fn need_evidence(forecast: &Forecast, purchases: usize, chance: f64) -> NeedEvid
     NeedEvidence {
         interval_days: forecast.interval_days(),
         intervals: purchases.saturating_sub(1) as u32,
+        supply_days: None,
         p10: forecast.quantile(0.1).date(),
         p25: forecast.quantile(0.25).date(),
         p50: forecast.quantile(0.5).date(),

@@ -108,6 +108,8 @@ pub struct Audience {
 pub struct Needs {
     /// Purchase days of the item.
     pub purchases: u32,
+    /// One purchase is enough where the shop says how long a piece lasts.
+    pub or_days_supply: bool,
     /// Of those written to, this share buys within a week; 0 asks for nothing.
     pub chance: f64,
 }

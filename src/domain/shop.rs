@@ -118,8 +118,7 @@ impl<'a> Person<'a> {
 
     /// The need forecast of one item from what was known before `as_of`.
     pub fn forecast(&self, level: Level, item: Item, as_of: Day) -> Option<Forecast> {
-        let events: Vec<Event> =
-            self.days(level, item).iter().map(|d| Event { day: d.day, quantity: d.quantity }).collect();
+        let events: Vec<Event> = self.days(level, item).iter().map(Event::from).collect();
         let dropout = self.view.dropout.get(&level).copied().unwrap_or(1.0);
         Forecast::of(
             self.shop.priors.level(level),
@@ -186,6 +185,8 @@ impl<'a> Person<'a> {
         for day in days {
             hash.update(day.day.0.to_le_bytes());
             hash.update(day.quantity.to_le_bytes());
+            hash.update(day.supply.unwrap_or_default().to_le_bytes());
+            hash.update(day.begins.0.to_le_bytes());
             hash.update(day.at.timestamp_millis().to_le_bytes());
             hash.update(day.anchor.as_str());
         }

@@ -11,5 +11,6 @@ mod fleet;
 mod http;
 mod planning;
 mod road;
+mod supply;
 mod support;
 mod verdicts;

@@ -198,6 +198,7 @@ fn sentences_are_what_a_person_would_say() {
     let day = |d: u32| NaiveDate::from_ymd_opt(2026, 4, d).unwrap();
     let last = NaiveDate::from_ymd_opt(2026, 3, 2).unwrap();
     let need = NeedEvidence {
+        supply_days: None,
         interval_days: 33.7,
         intervals: 5,
         p10: last,

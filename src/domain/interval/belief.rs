@@ -19,7 +19,6 @@ pub(super) struct Row {
 
 /// The constants of one sweep, ready for use.
 pub(super) struct Belief {
-    beta: f64,
     s2: f64,
     tu: f64,
     /// Odds of having stopped, by position.
@@ -38,20 +37,16 @@ pub(super) struct Completed {
 
 impl Belief {
     pub fn new(priors: &LevelPriors) -> Self {
-        Self {
-            beta: priors.beta,
-            s2: priors.s2,
-            tu: priors.tu,
-            odds: priors.continues.map(|ck| 1.0 / ck - 1.0),
-        }
+        Self { s2: priors.s2, tu: priors.tu, odds: priors.continues.map(|ck| 1.0 / ck - 1.0) }
     }
 
     /// Mean and variance of the pair's mean, from its completed gaps.
     pub fn mean(&self, row: &Row, prior: &ItemPrior) -> (f64, f64) {
-        row.rhythm.posterior(self.s2, self.tu, self.beta, prior)
+        row.rhythm.posterior(self.s2, self.tu, prior)
     }
 
-    /// The open interval adds an observation of weight w at its censored mean m + sd φ(u)/S(u).
+    /// The open interval adds an observation of weight w at its censored mean m + sd φ(u)/S(u). While a known supply
+    /// lasts, silence tells nothing: neither of the interval nor of having stopped.
     pub fn open_gap(
         &self,
         row: &Row,
@@ -61,16 +56,18 @@ impl Belief {
         variance: f64,
     ) -> Completed {
         let sd = (self.s2 + variance).sqrt();
-        let u = (row.log_age - mean - row.rhythm.quantity_effect(self.beta, prior)) / sd;
-        let open = survival(u);
+        let u = (row.log_age - mean - row.rhythm.amount_effect(prior)) / sd;
+        let is_supplied = prior.by_supply && row.log_age < row.rhythm.amount;
+        let open = if is_supplied { 1.0 } else { survival(u) };
         let odds = self.odds[position(row.rhythm.gaps + 1)] * prior.stops * dropout;
         let alive = open / (open + odds);
-        let weight = row.rhythm.weight + alive;
+        let told = if is_supplied { 0.0 } else { alive };
+        let weight = row.rhythm.weight + told;
         if weight < 1e-6 {
             return Completed { alive, mean: 0.0, precision: 0.0 };
         }
         let censored = mean + sd * hazard(u, open);
-        let total = row.rhythm.weight * row.rhythm.mean(self.beta, prior.log_quantity) + alive * censored;
+        let total = row.rhythm.weight * row.rhythm.mean(prior) + told * censored;
         Completed { alive, mean: total / weight, precision: weight / (self.tu * weight + self.s2) }
     }
 }

@@ -3,7 +3,7 @@
 use super::super::ids::Day;
 use super::belief::{Belief, Passed, Row};
 use super::learner::Stretch;
-use super::pair::{PairSums, Squares, days_between};
+use super::pair::{PairSums, days_between};
 use super::{ItemPrior, LevelPriors, POSITIONS, position};
 
 /// Members in a row, their pairs, and what a sweep sums over them.
@@ -25,16 +25,17 @@ pub(super) struct Chunk<'a> {
     pub sums: Vec<ItemSums>,
     /// Σ w ((m - mu_item)² + v), w = min(gaps, 10), with the item means from before the sweep.
     pub spread: f64,
-    /// Decayed squares within pairs.
-    pub squares: Squares,
     /// Completed gaps.
     pub gaps: usize,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ItemCounts {
-    /// Σ log quantity of the last purchases.
-    pub quantity: f64,
+    /// Σ log amount of the last purchases.
+    pub amount: f64,
+    /// Decayed squares within pairs, of the log amounts and of them with the log intervals.
+    pub xx: f64,
+    pub xy: f64,
     /// Σ min(gaps, 10).
     pub gap_weight: f64,
     /// Purchases made at each position; at 1 this is the number of pairs.
@@ -43,7 +44,9 @@ pub(super) struct ItemCounts {
 
 impl ItemCounts {
     pub fn add(&mut self, more: &ItemCounts) {
-        self.quantity += more.quantity;
+        self.amount += more.amount;
+        self.xx += more.xx;
+        self.xy += more.xy;
         self.gap_weight += more.gap_weight;
         self.reached.iter_mut().zip(more.reached).for_each(|(sum, more)| *sum += more);
     }
@@ -54,7 +57,9 @@ impl ItemCounts {
     }
 
     fn count(&mut self, pair: &PairSums) {
-        self.quantity += pair.rhythm.quantity;
+        self.amount += pair.rhythm.amount;
+        self.xx += pair.decayed.xx;
+        self.xy += pair.decayed.xy;
         self.gap_weight += gap_weight(pair.rhythm.gaps);
         let last = position(pair.rhythm.gaps + 1);
         self.reached[1..=last].iter_mut().for_each(|count| *count += 1);
@@ -95,7 +100,6 @@ impl<'a> Chunk<'a> {
             counts: vec![ItemCounts::default(); items],
             sums: vec![ItemSums::default(); items],
             spread: 0.0,
-            squares: Squares::default(),
             gaps: 0,
         }
     }
@@ -112,9 +116,8 @@ impl<'a> Chunk<'a> {
             for pair in pairs.by_ref().take(*count as usize) {
                 let (own, rest) = purchases.split_at(pair.purchases as usize);
                 purchases = rest;
-                let known = own.iter().filter(|purchase| purchase.day < as_of);
-                let sums = PairSums::of(known.map(|p| (p.day, f64::from(p.log_quantity))));
-                if let Some(sums) = sums {
+                let known = own.iter().filter(|purchase| purchase.is_before(as_of));
+                if let Some(sums) = PairSums::of(known.copied()) {
                     self.add(pair.item, &sums, as_of);
                 }
             }
@@ -124,8 +127,6 @@ impl<'a> Chunk<'a> {
 
     fn add(&mut self, item: u32, pair: &PairSums, as_of: Day) {
         self.counts[item as usize].count(pair);
-        self.squares.xy += pair.decayed.xy;
-        self.squares.xx += pair.decayed.xx;
         self.gaps += pair.rhythm.gaps as usize;
         let log_age = (days_between(pair.last, as_of) - 0.5).ln();
         self.rows.push(Row { item, rhythm: pair.rhythm, log_age, plain: pair.plain });

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 const FEW_PAIRS: usize = 50;
 /// The prior degrees of freedom then.
 const USUAL_NU: f64 = 30.0;
+/// What a brand says of an item's supply counts as much as so many observed intervals.
+pub(super) const SUPPLY_WORTH: f64 = 5.0;
 /// Least variance of a log gap: whole days cannot tell rhythms apart that are more regular.
 pub(super) const LEAST_S2: f64 = 1e-3;
 
@@ -14,6 +16,11 @@ pub(super) const LEAST_S2: f64 = 1e-3;
 /// shops, with room.
 pub(super) fn elasticity(xy: f64, xx: f64) -> f64 {
     (xy / (xx + 10.0)).clamp(0.0, 0.4)
+}
+
+/// beta of an item whose supply is known: the same, ridged towards 1, because twice the supply lasts twice as long.
+pub(super) fn supply_elasticity(xy: f64, xx: f64) -> f64 {
+    ((xy + SUPPLY_WORTH) / (xx + SUPPLY_WORTH)).clamp(0.0, 1.0)
 }
 
 /// s2 = Σ Q / Σ (gaps - 1): the pooled variance within pairs, one mean estimated each.

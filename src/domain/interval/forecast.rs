@@ -3,7 +3,7 @@
 use super::super::catalog::Item;
 use super::super::ids::{Day, LabelKey};
 use super::normal::{quantile_above, survival};
-use super::pair::{PairSums, days_between, log_quantity};
+use super::pair::{PairSums, Purchase, days_between};
 use super::{Event, ItemPrior, LevelPriors};
 
 /// Nothing is forecast beyond this many days after a purchase.
@@ -17,6 +17,7 @@ const ROUNDING: f64 = 1e-12;
 /// log-normal, if there is another purchase at all.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Forecast {
+    /// The day from which the last purchase is used.
     last: Day,
     as_of: Day,
     /// M: mean of the log interval.
@@ -41,9 +42,10 @@ impl Forecast {
         events: &[Event],
         as_of: Day,
     ) -> Option<Forecast> {
-        let before = events.iter().filter(|event| event.day < as_of);
-        let pair = PairSums::of(before.map(|event| (event.day, log_quantity(event.quantity))))?;
-        let prior = priors.items.get(&item).copied().unwrap_or_else(|| priors.unknown_item(parent, &pair));
+        let before = || events.iter().filter(|event| event.day < as_of);
+        let pair = PairSums::of(before().map(Purchase::from))?;
+        let by_supply = before().next_back().is_some_and(|event| event.amount.is_supply());
+        let prior = priors.item(item, parent, &pair, by_supply);
         let (location, scale) = priors.interval(&prior, &pair);
         let dropout = if dropout.is_finite() { dropout.max(0.0) } else { 1.0 };
         let odds = priors.stop_odds(pair.rhythm.gaps.saturating_add(1)) * prior.stops * dropout;
@@ -57,7 +59,7 @@ impl Forecast {
         Forecast { last, as_of, location: median.ln(), scale, continues }
     }
 
-    /// The last purchase day.
+    /// The day from which the last purchase is used.
     pub fn last(&self) -> Day {
         self.last
     }
@@ -169,19 +171,26 @@ impl LevelPriors {
         1.0 / self.continues_after(purchases) - 1.0
     }
 
-    /// An item that nobody had bought: its group's mean, or the shop's; this pair's own quantity as the usual
-    /// one.
-    fn unknown_item(&self, parent: Option<LabelKey>, pair: &PairSums) -> ItemPrior {
-        let group = parent.and_then(|label| self.groups.get(&label).copied());
-        ItemPrior { mu: group.unwrap_or(self.mu0), stops: 1.0, log_quantity: pair.rhythm.quantity }
+    /// What is known of the item. One that nobody had bought when this was learnt, or whose supply has become known
+    /// since, lasts as long as its supply; without it, its group's mean or the shop's, this pair's own amount being the
+    /// usual one.
+    fn item(&self, item: Item, parent: Option<LabelKey>, pair: &PairSums, by_supply: bool) -> ItemPrior {
+        let learnt = self.items.get(&item);
+        if let Some(same) = learnt.filter(|prior| prior.by_supply == by_supply) {
+            return *same;
+        }
+        let group = || parent.and_then(|label| self.groups.get(&label).copied());
+        let log_amount = pair.rhythm.amount;
+        let (mu, beta) = if by_supply { (log_amount, 1.0) } else { (group().unwrap_or(self.mu0), self.beta) };
+        ItemPrior { mu, stops: learnt.map_or(1.0, |prior| prior.stops), log_amount, beta, by_supply }
     }
 
     /// Mean and standard deviation of the pair's next log interval; its own variance is shrunk to the shop's,
     /// which counts as nu degrees of freedom (scaled inverse chi-square prior).
     fn interval(&self, prior: &ItemPrior, pair: &PairSums) -> (f64, f64) {
         let freedom = (pair.rhythm.weight - 1.0).max(0.0);
-        let own = (self.nu * self.s2 + pair.decayed.of_residuals(self.beta)) / (self.nu + freedom);
-        let (mean, variance) = pair.rhythm.posterior(own, self.tu, self.beta, prior);
-        (mean + pair.rhythm.quantity_effect(self.beta, prior), (own + variance).sqrt())
+        let own = (self.nu * self.s2 + pair.decayed.of_residuals(prior.beta)) / (self.nu + freedom);
+        let (mean, variance) = pair.rhythm.posterior(own, self.tu, prior);
+        (mean + pair.rhythm.amount_effect(prior), (own + variance).sqrt())
     }
 }

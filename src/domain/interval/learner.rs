@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use super::super::catalog::{Item, Level};
 use super::super::ids::{Day, LabelKey};
-use super::pair::log_quantity;
+use super::pair::Purchase;
 use super::sweeps::Shop;
 use super::{Event, LevelPriors};
 
-/// Learning at one level, from a stream in (member, item, day) order. Takes 8 bytes a purchase day, 8 a pair
+/// Learning at one level, from a stream in (member, item, day) order. Takes 12 bytes a purchase day, 8 a pair
 /// and 4 a member; fitting takes 80 bytes a pair more while it lasts.
 #[derive(Debug)]
 pub struct Learner {
@@ -18,8 +18,7 @@ pub struct Learner {
     /// Pairs of each member.
     members: Vec<u32>,
     index: HashMap<Item, u32>,
-    /// Each item, with its group's place in `groups`.
-    items: Vec<(Item, u32)>,
+    items: Vec<Place>,
     group_index: HashMap<Option<LabelKey>, u32>,
     groups: Vec<Option<LabelKey>>,
 }
@@ -38,10 +37,14 @@ pub struct Fit {
     pub gaps: usize,
 }
 
+/// An item that is learnt about.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Purchase {
-    pub day: Day,
-    pub log_quantity: f32,
+pub(super) struct Place {
+    pub item: Item,
+    /// Its group's place in `groups`.
+    pub group: u32,
+    /// See [`super::ItemPrior::by_supply`].
+    pub by_supply: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -78,13 +81,10 @@ impl Learner {
     pub fn member<'a>(&mut self, items: impl IntoIterator<Item = (Item, Option<LabelKey>, &'a [Event])>) {
         let before = self.pairs.len();
         for (item, parent, events) in items {
-            if events.is_empty() {
-                continue;
-            }
-            let item = self.place(item, parent);
+            let Some(first) = events.first() else { continue };
+            let item = self.place(item, parent, first.amount.is_supply());
             self.pairs.push(Pair { item, purchases: events.len() as u32 });
-            let packed = |e: &Event| Purchase { day: e.day, log_quantity: log_quantity(e.quantity) as f32 };
-            self.purchases.extend(events.iter().map(packed));
+            self.purchases.extend(events.iter().map(Purchase::from));
         }
         self.members.push((self.pairs.len() - before) as u32);
     }
@@ -96,14 +96,14 @@ impl Learner {
 
     /// The item's place; its group is the first parent given. Categories, and all purchases together, form
     /// one group.
-    fn place(&mut self, item: Item, parent: Option<LabelKey>) -> u32 {
+    fn place(&mut self, item: Item, parent: Option<LabelKey>, by_supply: bool) -> u32 {
         *self.index.entry(item).or_insert_with(|| {
             let parent = parent.filter(|_| matches!(self.level, Level::Product | Level::Group));
             let group = *self.group_index.entry(parent).or_insert_with(|| {
                 self.groups.push(parent);
                 self.groups.len() as u32 - 1
             });
-            self.items.push((item, group));
+            self.items.push(Place { item, group, by_supply });
             self.items.len() as u32 - 1
         })
     }
@@ -134,6 +134,6 @@ mod tests {
     #[test]
     fn a_pair_takes_less_than_100_bytes() {
         assert!(size_of::<Row>() + size_of::<Pair>() < 100);
-        assert_eq!(size_of::<Purchase>(), 8);
+        assert_eq!(size_of::<Purchase>(), 12);
     }
 }

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalog::{Item, Level};
 use super::ids::{Day, LabelKey};
+use super::order::PurchaseDay;
 
 pub use forecast::Forecast;
 pub use learner::{Fit, Learner};
@@ -57,7 +58,7 @@ impl Priors {
 /// What the history teaches at one level. Means and variances are of log days.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LevelPriors {
-    /// Elasticity of the interval to the quantity bought.
+    /// Elasticity of the interval to the pieces bought.
     pub beta: f64,
     /// Variance of a log interval around its pair's mean.
     pub s2: f64,
@@ -118,15 +119,65 @@ pub struct ItemPrior {
     pub mu: f64,
     /// How much likelier than usual members stop buying it.
     pub stops: f64,
-    /// The usual log quantity of its last purchases.
-    pub log_quantity: f64,
+    /// The usual log amount of its last purchases.
+    pub log_amount: f64,
+    /// Elasticity of the interval to the amount bought.
+    pub beta: f64,
+    /// True when amounts are days of supply, false when they are pieces.
+    pub by_supply: bool,
 }
 
 /// One day on which a member bought an item.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Event {
-    /// The shop's day.
+    /// The shop's day of the purchase.
     pub day: Day,
-    /// Net pieces, above zero.
-    pub quantity: f64,
+    /// The day from which it is used: of the delivery where known.
+    pub begins: Day,
+    /// How much was bought.
+    pub amount: Amount,
 }
+
+/// How much was bought: of one item, all events are of one kind.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Amount {
+    /// Net pieces, above zero.
+    Pieces(f64),
+    /// Days that the pieces last all together, where the shop says how long one lasts.
+    Supply(f64),
+}
+
+impl Event {
+    /// So many pieces, used from that day on.
+    pub fn pieces(day: Day, quantity: f64) -> Self {
+        Self { day, begins: day, amount: Amount::Pieces(quantity) }
+    }
+}
+
+impl From<&PurchaseDay> for Event {
+    fn from(day: &PurchaseDay) -> Self {
+        let amount = day.supply.map_or(Amount::Pieces(day.quantity), Amount::Supply);
+        Self { day: day.day, begins: day.begins, amount }
+    }
+}
+
+impl Amount {
+    /// The log amount; more pieces than [`MOST_PIECES`] say no more about the next interval, and an amount that is
+    /// none counts as one.
+    fn log(self) -> f64 {
+        let (amount, most) = match self {
+            Amount::Pieces(pieces) => (pieces, MOST_PIECES),
+            Amount::Supply(days) => (days, MOST_DAYS),
+        };
+        if amount > 1.0 { amount.min(most).ln() } else { 0.0 }
+    }
+
+    fn is_supply(self) -> bool {
+        matches!(self, Amount::Supply(_))
+    }
+}
+
+/// More pieces than this say no more about the next interval.
+const MOST_PIECES: f64 = 12.0;
+/// Nothing is bought for longer than ten years.
+const MOST_DAYS: f64 = 3650.0;

@@ -2,14 +2,12 @@
 //! pairs.
 
 use super::super::ids::Day;
-use super::ItemPrior;
+use super::{Event, ItemPrior};
 
 /// The weight that a gap keeps when one more follows, 2^(-1/8): it counts half after eight more.
 const KEEP: f64 = 0.917_004_043_204_671_2;
-/// More pieces than this say no more about the next interval.
-const MOST_PIECES: f64 = 12.0;
 
-/// A pair's own rhythm. With y = ln gap and x = log quantity at the gap's start, the quantity-free log
+/// A pair's own rhythm. With y = ln gap and x = log amount at the gap's start, the amount-free log
 /// interval is y* = y - beta (x - usual); keeping x and y apart lets its mean and squares follow for any beta
 /// in closed form.
 #[derive(Debug, Clone, Copy)]
@@ -21,28 +19,59 @@ pub(super) struct Rhythm {
     /// Decayed mean of y.
     interval: f64,
     /// Decayed mean of x.
-    gap_quantity: f64,
-    /// Log quantity of the last purchase.
-    pub quantity: f64,
+    gap_amount: f64,
+    /// Log amount of the last purchase.
+    pub amount: f64,
 }
 
 impl Rhythm {
-    /// m: the decayed mean of y*, where the item's usual log quantity is `usual`.
-    pub fn mean(&self, beta: f64, usual: f64) -> f64 {
-        self.interval - beta * (self.gap_quantity - usual)
+    /// m: the decayed mean of y*.
+    pub fn mean(&self, prior: &ItemPrior) -> f64 {
+        self.interval - prior.beta * (self.gap_amount - prior.log_amount)
     }
 
     /// Mean and variance of what the pair's mean may be: the normal posterior of gaps with variance `s2` and
     /// prior N(prior.mu, tu).
-    pub fn posterior(&self, s2: f64, tu: f64, beta: f64, prior: &ItemPrior) -> (f64, f64) {
+    pub fn posterior(&self, s2: f64, tu: f64, prior: &ItemPrior) -> (f64, f64) {
         let variance = 1.0 / (self.weight / s2 + 1.0 / tu);
-        let total = self.weight * self.mean(beta, prior.log_quantity) / s2 + prior.mu / tu;
+        let total = self.weight * self.mean(prior) / s2 + prior.mu / tu;
         (total * variance, variance)
     }
 
-    /// How much the last purchase's quantity moves the log interval after it.
-    pub fn quantity_effect(&self, beta: f64, prior: &ItemPrior) -> f64 {
-        beta * (self.quantity - prior.log_quantity)
+    /// How much the last purchase's amount moves the log interval after it.
+    pub fn amount_effect(&self, prior: &ItemPrior) -> f64 {
+        prior.beta * (self.amount - prior.log_amount)
+    }
+}
+
+/// One purchase day, packed small.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Purchase {
+    day: Day,
+    log_amount: f32,
+    /// Days from the purchase until it is used.
+    delay: u16,
+}
+
+impl From<&Event> for Purchase {
+    fn from(event: &Event) -> Self {
+        let delay = event.begins.since(event.day).clamp(0, i32::from(u16::MAX)) as u16;
+        Self { day: event.day, log_amount: event.amount.log() as f32, delay }
+    }
+}
+
+impl Purchase {
+    pub fn is_before(&self, day: Day) -> bool {
+        self.day < day
+    }
+
+    fn begins(&self) -> Day {
+        Day(self.day.0.saturating_add(i32::from(self.delay)))
+    }
+
+    /// Where the gap until `next` starts. What came after the next purchase was not waited for.
+    fn used_from(&self, next: Day) -> Day {
+        if self.begins() < next { self.begins() } else { self.day }
     }
 }
 
@@ -50,7 +79,7 @@ impl Rhythm {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PairSums {
     pub rhythm: Rhythm,
-    /// The last purchase day.
+    /// The day from which the last purchase is used.
     pub last: Day,
     /// Decayed squares around the decayed means.
     pub decayed: Squares,
@@ -59,24 +88,25 @@ pub(super) struct PairSums {
 }
 
 impl PairSums {
-    /// The sums of these purchase days with their log quantities, in day order.
-    pub fn of(purchases: impl IntoIterator<Item = (Day, f64)>) -> Option<Self> {
+    /// The sums of these purchase days, in day order.
+    pub fn of(purchases: impl IntoIterator<Item = Purchase>) -> Option<Self> {
         let mut purchases = purchases.into_iter();
-        let (mut last, mut quantity) = purchases.next()?;
+        let mut last = purchases.next()?;
         let (mut gaps, mut decayed, mut plain) = (0_u32, Moments::default(), Moments::default());
-        for (day, next_quantity) in purchases {
-            let y = days_between(last, day).ln();
-            decayed.add(KEEP, y, quantity);
-            plain.add(1.0, y, quantity);
+        for next in purchases {
+            let y = days_between(last.used_from(next.day), next.day).ln();
+            let x = f64::from(last.log_amount);
+            decayed.add(KEEP, y, x);
+            plain.add(1.0, y, x);
             gaps = gaps.saturating_add(1);
-            (last, quantity) = (day, next_quantity);
+            last = next;
         }
         let weight = decayed.weight;
-        let [interval, gap_quantity] =
+        let [interval, gap_amount] =
             [decayed.y, decayed.x].map(|sum| if gaps > 0 { sum / weight } else { 0.0 });
-        let rhythm = Rhythm { gaps, weight, interval, gap_quantity, quantity };
-        let [decayed, plain] = [decayed, plain].map(|moments| moments.around(interval, gap_quantity));
-        Some(Self { rhythm, last, decayed, plain })
+        let rhythm = Rhythm { gaps, weight, interval, gap_amount, amount: f64::from(last.log_amount) };
+        let [decayed, plain] = [decayed, plain].map(|moments| moments.around(interval, gap_amount));
+        Some(Self { rhythm, last: last.begins(), decayed, plain })
     }
 }
 
@@ -84,11 +114,6 @@ impl PairSums {
 /// day apart.
 pub(super) fn days_between(earlier: Day, later: Day) -> f64 {
     (f64::from(later.0) - f64::from(earlier.0)).max(1.0)
-}
-
-/// The log quantity of a purchase; a quantity that is none counts as one piece.
-pub(super) fn log_quantity(quantity: f64) -> f64 {
-    if quantity > 1.0 { quantity.min(MOST_PIECES).ln() } else { 0.0 }
 }
 
 /// Sums of squares and products of y and x around a centre.
@@ -146,19 +171,22 @@ mod tests {
     #[test]
     fn sums_follow_the_definitions() {
         let bought = [(0, 1.0), (7, 3.0), (10, 1.0), (30, 20.0), (61, 2.0)];
-        let sums = PairSums::of(bought.map(|(day, q)| (Day(day), log_quantity(q)))).unwrap();
+        let events = bought.map(|(day, q)| Event::pieces(Day(day), q));
+        let sums = PairSums::of(events.iter().map(Purchase::from)).unwrap();
         let (beta, usual) = (0.3, 0.4);
+        let prior = ItemPrior { mu: 3.0, stops: 1.0, log_amount: usual, beta, by_supply: false };
         let gaps = [(7.0_f64, 1.0_f64), (3.0, 3.0), (20.0, 1.0), (31.0, 12.0)];
         let w = |i: usize| 2_f64.powf(-(3.0 - i as f64) / 8.0);
         let y: Vec<f64> = gaps.iter().map(|(g, q)| g.ln() - beta * (q.ln() - usual)).collect();
         let weight: f64 = (0..4).map(w).sum();
         let mean = (0..4).map(|i| w(i) * y[i]).sum::<f64>() / weight;
         let squares = |w: &dyn Fn(usize) -> f64| (0..4).map(|i| w(i) * (y[i] - mean).powi(2)).sum::<f64>();
-        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} {b}");
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-6, "{a} {b}");
         near(sums.rhythm.weight, weight);
-        near(sums.rhythm.mean(beta, usual), mean);
+        near(sums.rhythm.mean(&prior), mean);
         near(sums.decayed.of_residuals(beta), squares(&w));
         near(sums.plain.of_residuals(beta), squares(&|_| 1.0));
-        assert_eq!((sums.rhythm.gaps, sums.last, sums.rhythm.quantity), (4, Day(61), 2_f64.ln()));
+        near(sums.rhythm.amount, 2_f64.ln());
+        assert_eq!((sums.rhythm.gaps, sums.last), (4, Day(61)));
     }
 }

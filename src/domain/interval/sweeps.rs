@@ -3,12 +3,11 @@
 
 use std::collections::HashMap;
 
-use super::super::catalog::Item;
 use super::super::ids::{Day, LabelKey};
 use super::belief::Row;
 use super::chunk::{Chunk, ItemCounts, ItemSums};
-use super::constants::{elasticity, gap_variance, variance_freedom};
-use super::learner::{Fit, Stretch};
+use super::constants::{SUPPLY_WORTH, elasticity, gap_variance, supply_elasticity, variance_freedom};
+use super::learner::{Fit, Place, Stretch};
 use super::{ItemPrior, LevelPriors, POSITIONS};
 
 const SWEEPS: usize = 6;
@@ -29,7 +28,7 @@ pub(super) struct Shop<'a> {
     counts: Vec<ItemCounts>,
     sums: Vec<ItemSums>,
     groups: Vec<GroupSums>,
-    item_groups: &'a [(Item, u32)],
+    places: &'a [Place],
     labels: &'a [Option<LabelKey>],
     /// How far the data is trusted, 0 to 1; see [`ENOUGH_GAPS`].
     trust: f64,
@@ -50,22 +49,22 @@ impl<'a> Shop<'a> {
     /// The history before `as_of`, summed by pair.
     pub fn read(
         stretches: [Stretch<'a>; 2],
-        item_groups: &'a [(Item, u32)],
+        places: &'a [Place],
         labels: &'a [Option<LabelKey>],
         as_of: Day,
     ) -> Self {
-        let mut chunks: Vec<_> = stretches.into_iter().map(|s| Chunk::new(s, item_groups.len())).collect();
+        let mut chunks: Vec<_> = stretches.into_iter().map(|s| Chunk::new(s, places.len())).collect();
         each(&mut chunks, |chunk| chunk.read(as_of));
         let gaps = chunks.iter().map(|chunk| chunk.gaps).sum();
         Self {
             chunks,
             priors: LevelPriors::new_shop(),
             new_shop: LevelPriors::new_shop(),
-            items: vec![ItemPrior { mu: 0.0, stops: 1.0, log_quantity: 0.0 }; item_groups.len()],
-            counts: vec![ItemCounts::default(); item_groups.len()],
-            sums: vec![ItemSums::default(); item_groups.len()],
+            items: places.iter().map(unknown).collect(),
+            counts: vec![ItemCounts::default(); places.len()],
+            sums: vec![ItemSums::default(); places.len()],
             groups: vec![GroupSums::default(); labels.len()],
-            item_groups,
+            places,
             labels,
             trust: (gaps as f64 / ENOUGH_GAPS).min(1.0),
             gaps,
@@ -82,42 +81,57 @@ impl<'a> Shop<'a> {
         self.finish()
     }
 
-    /// What does not change from sweep to sweep: the counts by item, and each item's usual quantity.
+    /// What does not change from sweep to sweep: the counts by item, and each item's usual amount.
     fn gather_counts(&mut self) {
         for chunk in &mut self.chunks {
             let counts = std::mem::take(&mut chunk.counts);
             self.counts.iter_mut().zip(&counts).for_each(|(sum, more)| sum.add(more));
         }
         for (item, counts) in self.items.iter_mut().zip(&self.counts) {
-            item.log_quantity = counts.quantity / f64::from(counts.reached[1]).max(1.0);
+            item.log_amount = counts.amount / f64::from(counts.reached[1]).max(1.0);
         }
     }
 
     /// beta, s2, nu, and where the sweeps start.
     fn constants(&mut self) {
         let new = self.new_shop.clone();
-        let sum = |of: fn(&Chunk<'_>) -> f64| self.chunks.iter().map(of).sum::<f64>();
-        let beta = self.mix(elasticity(sum(|c| c.squares.xy), sum(|c| c.squares.xx)), new.beta);
-
+        let beta = self.elasticities();
         let repeated = || self.rows().filter(|row| row.rhythm.gaps >= 2);
         let freedom: f64 = repeated().map(|row| f64::from(row.rhythm.gaps - 1)).sum();
-        let squares: f64 = self.rows().map(|row| row.plain.of_residuals(beta)).sum();
+        let squares: f64 = self.rows().map(|row| row.plain.of_residuals(self.of(row).beta)).sum();
         // Gaps alone do not tell the variance: a shop whose pairs have one gap each knows nothing of it.
         let told = (freedom / ENOUGH_GAPS).min(1.0);
         let s2 = new.s2 + told * (gap_variance(squares, freedom) - new.s2);
-        let scaled = |row: &Row| (row.rhythm.gaps - 1, (row.plain.of_residuals(beta) / s2).max(1e-6));
+        let scaled =
+            |row: &Row| (row.rhythm.gaps - 1, (row.plain.of_residuals(self.of(row).beta) / s2).max(1e-6));
         let nu = self.mix(variance_freedom(&repeated().map(scaled).collect::<Vec<_>>()), new.nu);
 
-        let usual = |row: &Row| self.items[row.item as usize].log_quantity;
-        let intervals: f64 =
-            self.rows().map(|row| row.rhythm.weight * row.rhythm.mean(beta, usual(row))).sum();
+        let intervals: f64 = self.rows().map(|row| row.rhythm.weight * row.rhythm.mean(self.of(row))).sum();
         let weights: f64 = self.rows().map(|row| row.rhythm.weight).sum();
         let mu0 = self.mix(intervals / weights.max(1e-9), new.mu0);
-        self.items.iter_mut().for_each(|item| item.mu = mu0);
+        for item in &mut self.items {
+            item.mu = if item.by_supply { item.log_amount } else { mu0 };
+        }
         let [tu, tp, tc] =
             [(0.15, new.tu), (0.15, new.tp), (0.15, new.tc)].map(|(start, new)| self.mix(start, new));
         let continues = new.continues.map(|new| self.mix(0.7, new));
         self.priors = LevelPriors { beta, s2, nu, mu0, tu, tp, tc, continues, ..new };
+    }
+
+    /// Each item's beta; returns that of the items counted in pieces, which share it.
+    fn elasticities(&mut self) -> f64 {
+        let items = self.items.iter().zip(&self.counts);
+        let pieces = items.filter(|(item, _)| !item.by_supply);
+        let (xy, xx) = pieces.fold((0.0, 0.0), |(xy, xx), (_, counts)| (xy + counts.xy, xx + counts.xx));
+        let shared = self.mix(elasticity(xy, xx), self.new_shop.beta);
+        for (item, counts) in self.items.iter_mut().zip(&self.counts) {
+            item.beta = if item.by_supply { supply_elasticity(counts.xy, counts.xx) } else { shared };
+        }
+        shared
+    }
+
+    fn of(&self, row: &Row) -> &ItemPrior {
+        &self.items[row.item as usize]
     }
 
     fn rows(&self) -> impl Iterator<Item = &Row> {
@@ -144,8 +158,8 @@ impl<'a> Shop<'a> {
     fn group_means(&mut self) {
         let (tp, tc) = (self.priors.tp, self.priors.tc);
         self.groups.fill(GroupSums::default());
-        for ((_, group), sums) in self.item_groups.iter().zip(&self.sums) {
-            let group = &mut self.groups[*group as usize];
+        for (place, sums) in self.places.iter().zip(&self.sums) {
+            let group = &mut self.groups[place.group as usize];
             let shrunk = 1.0 + tp * sums.precision;
             group.precision += sums.precision / shrunk;
             group.total += sums.total / shrunk;
@@ -160,22 +174,28 @@ impl<'a> Shop<'a> {
     }
 
     /// mu_item = (S_p r_p + mu_g/tp) / (S_p + 1/tp), and with it the variances of items around their group
-    /// and of pairs around their item.
+    /// and of pairs around their item. An item of known supply is shrunk to that, as to so many observed intervals,
+    /// instead of to its group.
     fn item_means(&mut self) {
-        let tp = self.priors.tp;
+        let LevelPriors { tp, tu, s2, .. } = self.priors;
         let (mut between, mut weights, mut known) = (0.0, 0.0, 0);
         let mut within: f64 = self.chunks.iter().map(|chunk| chunk.spread).sum();
         let mut gaps = 0.0;
         for (place, (sums, counts)) in self.sums.iter().zip(&self.counts).enumerate() {
-            let (item, group) = (&mut self.items[place], &self.groups[self.item_groups[place].1 as usize]);
-            let precision = sums.precision + 1.0 / tp;
-            let mu = (sums.total + group.mu / tp) / precision;
+            let (item, group) = (&mut self.items[place], &self.groups[self.places[place].group as usize]);
+            let (expected, worth) = if item.by_supply {
+                (item.log_amount, SUPPLY_WORTH / (tu + s2))
+            } else {
+                (group.mu, 1.0 / tp)
+            };
+            let precision = sums.precision + worth;
+            let mu = (sums.total + expected * worth) / precision;
             // Σ w (m - mu_new)² = Σ w (m - mu_old)² - 2 d Σ w (m - mu_old) + d² Σ w, d = mu_new - mu_old.
             let moved = mu - item.mu;
             within += moved * (moved * counts.gap_weight - 2.0 * sums.shift);
             gaps += counts.gap_weight;
             item.mu = mu;
-            if sums.precision > 5.0 {
+            if sums.precision > 5.0 && !item.by_supply {
                 let weight = sums.precision.min(50.0);
                 between += weight * ((mu - group.mu).powi(2) + 1.0 / precision);
                 weights += weight;
@@ -218,9 +238,9 @@ impl<'a> Shop<'a> {
     fn finish(self) -> Fit {
         let mut priors = self.priors;
         let seen = |place: usize| self.counts[place].reached[1] > 0;
-        let items = self.item_groups.iter().zip(&self.items).enumerate();
+        let items = self.places.iter().zip(&self.items).enumerate();
         priors.items =
-            items.filter(|(place, _)| seen(*place)).map(|(_, ((item, _), prior))| (*item, *prior)).collect();
+            items.filter(|(place, _)| seen(*place)).map(|(_, (place, prior))| (place.item, *prior)).collect();
         let groups = self.labels.iter().zip(&self.groups).filter(|(_, group)| group.precision > 0.0);
         priors.groups =
             groups.filter_map(|(label, group)| Some(((*label)?, group.mu))).collect::<HashMap<_, _>>();
@@ -233,6 +253,11 @@ impl<'a> Shop<'a> {
     fn mix(&self, learnt: f64, new_shop: f64) -> f64 {
         new_shop + self.trust * (learnt - new_shop)
     }
+}
+
+/// An item before anything is learnt of it.
+fn unknown(place: &Place) -> ItemPrior {
+    ItemPrior { mu: 0.0, stops: 1.0, log_amount: 0.0, beta: 0.0, by_supply: place.by_supply }
 }
 
 /// Runs `work` on every chunk, side by side where that pays; the order never matters, as chunks share

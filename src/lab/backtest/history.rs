@@ -85,7 +85,7 @@ impl History {
             for day in lines.chunk_by(|a, b| a.key.2 == b.key.2) {
                 let quantity: f64 = day.iter().map(|line| line.quantity).sum();
                 if quantity > 0.0 {
-                    self.events.push(Event { day: Day(day[0].key.2), quantity });
+                    self.events.push(Event::pieces(Day(day[0].key.2), quantity));
                 }
             }
             let until = self.events.len();

@@ -86,7 +86,9 @@ async fn priors_round_trip(place: Place) {
         groups: HashMap::from([(LabelKey(7), 3.25)]),
         continues: [0.5; 13],
         items: [Item::Product(ProductKey(3)), Item::Category(LabelKey(4)), Item::Anything]
-            .map(|item| (item, ItemPrior { mu: 3.0, stops: 1.5, log_quantity: 0.75 }))
+            .map(|item| {
+                (item, ItemPrior { mu: 3.0, stops: 1.5, log_amount: 0.75, beta: 0.1, by_supply: true })
+            })
             .into(),
     };
     let levels = BTreeMap::from([(Level::Product, level.clone()), (Level::Member, level)]);
