@@ -15,6 +15,7 @@ mod rules;
 mod secret;
 mod settings;
 mod tree;
+mod trigger;
 mod values;
 
 use std::path::{Path, PathBuf};

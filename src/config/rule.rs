@@ -2,19 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use chrono::TimeDelta;
-
 use super::channels::EMAIL;
 use super::reader::{Kind, Section, did_you_mean};
 use super::rules::Known;
 use super::tree::{Place, Value};
+use super::trigger::{self, Asked};
 use super::values;
-use crate::domain::calendar::DailyWindow;
 use crate::domain::catalog::Level;
-use crate::domain::ids::{ChannelName, RuleId};
+use crate::domain::ids::{ChannelName, Day, RuleId};
 use crate::domain::lifecycle::Stage;
-use crate::domain::member::Purpose;
-use crate::domain::rules::{About, Audience, Needs, Rule, Trigger, When};
+use crate::domain::member::{Membership, Purpose};
+use crate::domain::rules::{About, Audience, Class, Needs, Rule};
 
 /// One `[[rule]]`, right or wrong.
 pub struct TypedRule {
@@ -22,49 +20,70 @@ pub struct TypedRule {
     pub ids: Vec<(String, Place)>,
     /// False for a rule that is checked and left out.
     pub enabled: bool,
+    /// The festival that it waits for, and where it is named.
+    pub festival: Option<(String, Place)>,
     /// What it means; nothing when a problem leaves no meaning.
     pub rule: Option<Rule>,
 }
 
 /// Reads one rule.
 pub fn read(s: &mut Section<'_>, known: &Known) -> TypedRule {
-    let id = s.required("id", values::identifier("a rule id", "refill"));
-    let formerly = s.list("formerly", values::identifier("a rule id", "old-refill")).unwrap_or_default();
-    let ids = id.iter().map(|id| (id.clone(), s.place("id")));
-    let ids = ids.chain(formerly.iter().map(|id| (id.clone(), s.place("formerly")))).collect();
+    let (id, formerly, ids) = ids(s);
     let enabled = s.get("enabled", values::switch()).unwrap_or(true);
     let purpose = purpose(s);
-    let (trigger, window) = match purpose {
-        Purpose::Reminder => need(s),
-        Purpose::Care => purchase(s),
-    };
+    let Asked { trigger, window, festival } = trigger::read(s, purpose);
     let about = s.section("about", about);
     let levels = [("product", Level::Product), ("group", Level::Group), ("category", Level::Category)];
     let per = s.get("per", values::one_of(&levels)).unwrap_or(Level::Group);
     let audience = s.section("members", audience);
-    let needs = s.section("needs", |s| needs(s, purpose));
-    let (channel, template) = message(s, known);
-    let (combine, valid) = if purpose == Purpose::Reminder { (3, 10) } else { (1, 3) };
-    let combine_within = s.get("combine_within", values::duration("3d")).unwrap_or(TimeDelta::days(combine));
-    let valid_for = s.get("valid_for", values::some_time("10d")).unwrap_or(TimeDelta::days(valid));
+    let to_message = message(s, known);
+    let season = season(s);
+    let class = class(s, purpose);
+    let combine_within = s.get("combine_within", values::duration("3d"));
+    let valid_for = s.get("valid_for", values::some_time("10d"));
     let priority = s.get("priority", values::whole(-1000..=1000, "10")).unwrap_or(0) as i32;
-    let formerly = formerly.into_iter().map(RuleId::from).collect();
-    let rule = id.zip(trigger).zip(channel).map(|((id, trigger), channel)| Rule {
-        id: id.into(),
-        formerly,
-        trigger,
-        about,
-        per,
-        audience,
-        needs,
-        window,
-        channel,
-        template,
-        combine_within,
-        valid_for,
-        priority,
+    let steps = trigger::steps(s, known);
+    let needs = s.section("needs", |s| needs(s, purpose));
+    let rule = id.zip(trigger).zip(to_message.channel).map(|((id, trigger), channel)| {
+        let of = Rule::new(id.as_str(), trigger, channel);
+        Rule {
+            formerly,
+            about,
+            per,
+            audience,
+            needs: needs.over(of.needs),
+            season,
+            window,
+            fallback: to_message.fallback,
+            class,
+            template: to_message.template,
+            combine_within: combine_within.unwrap_or(of.combine_within),
+            valid_for: valid_for.unwrap_or(of.valid_for),
+            priority,
+            steps,
+            ..of
+        }
     });
-    TypedRule { ids, enabled, rule }
+    TypedRule { ids, enabled, festival, rule }
+}
+
+/// The rule's own id, its former ones, and all of them with their places.
+fn ids(s: &mut Section<'_>) -> (Option<String>, Vec<RuleId>, Vec<(String, Place)>) {
+    let id = s.required("id", values::identifier("a rule id", "refill"));
+    let formerly = s.list("formerly", values::identifier("a rule id", "old-refill")).unwrap_or_default();
+    let ids = id.iter().map(|id| (id.clone(), s.place("id")));
+    let ids = ids.chain(formerly.iter().map(|id| (id.clone(), s.place("formerly")))).collect();
+    (id, formerly.into_iter().map(RuleId::from).collect(), ids)
+}
+
+/// The first and the last day on which the rule speaks.
+fn season(s: &mut Section<'_>) -> (Option<Day>, Option<Day>) {
+    let day = |s: &mut Section<'_>, key| s.get(key, values::date()).map(Day::from);
+    let (from, until) = (day(s, "from"), day(s, "until"));
+    if from.zip(until).is_some_and(|(from, until)| until < from) {
+        s.problem("until", "`rule.until` lies before `rule.from`", "swap them");
+    }
+    (from, until)
 }
 
 /// What the rule's messages are for; where that is not said, what the other keys suggest.
@@ -73,37 +92,6 @@ fn purpose(s: &mut Section<'_>) -> Purpose {
     let kind = s.required("kind", values::one_of(&kinds));
     let guess = if s.node("on").is_some() { Purpose::Care } else { Purpose::Reminder };
     kind.unwrap_or(guess)
-}
-
-/// When a reminder goes.
-fn need(s: &mut Section<'_>) -> (Option<Trigger>, Option<DailyWindow>) {
-    if s.node("on").is_some() {
-        let help = "take `on` out, or write `kind = \"care\"`";
-        s.problem("on", "`rule.on` is for care messages: a reminder follows the need", help);
-    }
-    s.section("send", |s| {
-        let before = s.get("before", values::days("5d")).map(When::Before);
-        let best = s.get("at", values::one_of(&[("best", When::Best)]));
-        let help = "write `send = { before = \"5d\" }` or `send = { at = \"best\" }`";
-        match (s.node("before"), s.node("at")) {
-            (None, None) => s.problem("", "`rule.send` does not say when to send", help),
-            (Some(_), Some(_)) => s.problem("", "`rule.send` says twice when to send", help),
-            _ => {}
-        }
-        (before.or(best).map(Trigger::Need), window(s))
-    })
-}
-
-/// When a care message goes.
-fn purchase(s: &mut Section<'_>) -> (Option<Trigger>, Option<DailyWindow>) {
-    let first_only = s.required("on", values::one_of(&[("purchase", false), ("first_purchase", true)]));
-    let (after, time) = s.section("send", |s| (s.get("after", values::duration("3d")), window(s)));
-    let after = after.unwrap_or_else(TimeDelta::zero);
-    (first_only.map(|first_only| Trigger::Purchase { first_only, after }), time)
-}
-
-fn window(s: &mut Section<'_>) -> Option<DailyWindow> {
-    s.get("time", values::daily_window("10:00-12:00"))
 }
 
 fn about(s: &mut Section<'_>) -> About {
@@ -117,11 +105,15 @@ fn about(s: &mut Section<'_>) -> About {
 
 fn audience(s: &mut Section<'_>) -> Audience {
     let stages = Stage::ALL.map(|stage| (stage.as_str(), stage));
+    let memberships =
+        [("active", Membership::Active), ("expired", Membership::Expired), ("none", Membership::None)];
     Audience {
         stages: set(s, "stage", values::one_of(&stages)),
         regions: set(s, "region", values::text("a region", "north")),
         tags: set(s, "tag", values::text("a tag", "vip")),
         locales: set(s, "locale", values::locale()),
+        joined_since: s.get("joined_since", values::date()).map(Day::from),
+        memberships: set(s, "membership", values::one_of(&memberships)),
     }
 }
 
@@ -135,32 +127,76 @@ fn set<T: Ord>(s: &mut Section<'_>, key: &'static str, kind: Kind<'_, T>) -> BTr
     list.into_iter().flatten().collect()
 }
 
-fn needs(s: &mut Section<'_>, purpose: Purpose) -> Needs {
-    let default = if purpose == Purpose::Reminder { 2 } else { 1 };
-    let purchases = s.get("purchases", values::whole(1..=1000, "2")).unwrap_or(default) as u32;
+/// What `needs` says; the rest stays as the trigger's default.
+struct TypedNeeds {
+    purchases: Option<u32>,
+    rest: Needs,
+}
+
+impl TypedNeeds {
+    fn over(self, default: Needs) -> Needs {
+        Needs { purchases: self.purchases.unwrap_or(default.purchases), ..self.rest }
+    }
+}
+
+fn needs(s: &mut Section<'_>, purpose: Purpose) -> TypedNeeds {
+    let purchases = s.get("purchases", values::whole(0..=1000, "2")).map(|n| n as u32);
     let or_days_supply = s.get("or_days_supply", values::switch()).unwrap_or(false);
     let chance = s.get("chance", values::share()).unwrap_or(0.0);
-    if purpose == Purpose::Care && s.node("chance").is_some() {
+    let spread = s.get("spread", values::days("30d"));
+    for key in ["chance", "spread"].into_iter().filter(|_| purpose == Purpose::Care) {
+        if s.node(key).is_some() {
+            let message =
+                format!("`rule.needs.{key}` is for reminders: a care message does not wait for a need");
+            s.problem(key, message, "take it out");
+        }
+    }
+    TypedNeeds { purchases, rest: Needs { purchases: 0, or_days_supply, chance, spread } }
+}
+
+/// What a care message is; a reminder is what it is.
+fn class(s: &mut Section<'_>, purpose: Purpose) -> Class {
+    let classes = [("marketing", Class::Marketing), ("service", Class::Service)];
+    let class = s.get("class", values::one_of(&classes)).unwrap_or(Class::Marketing);
+    if purpose == Purpose::Reminder && s.node("class").is_some() {
         s.problem(
-            "chance",
-            "`rule.needs.chance` is for reminders: a care message does not wait for a need",
+            "class",
+            "`rule.class` is for care messages: a reminder always needs consent",
             "take it out",
         );
     }
-    Needs { purchases, or_days_supply, chance }
+    class
 }
 
-/// Where the message goes, and what it says.
-fn message(s: &mut Section<'_>, known: &Known) -> (Option<ChannelName>, Option<String>) {
-    let channels = known.channels.iter().map(ChannelName::as_str);
-    let channel = s.required("channel", one_known("a channel of the settings", EMAIL, channels));
-    let templates = known.templates.iter().map(String::as_str);
-    let template = one_known(&format!("a template in {}", known.folder), "refill", templates);
-    let template = match channel.as_deref() {
-        Some(EMAIL) => s.required("template", template),
-        _ => s.get("template", template),
+/// Where messages go, and what they say.
+struct Message {
+    channel: Option<ChannelName>,
+    fallback: Option<ChannelName>,
+    template: Option<String>,
+}
+
+fn message(s: &mut Section<'_>, known: &Known) -> Message {
+    let name = |s: &mut Section<'_>, key| {
+        let channels = known.channels.iter().map(ChannelName::as_str);
+        let kind = one_known("a channel of the settings", EMAIL, channels);
+        if key == "channel" { s.required(key, kind) } else { s.get(key, kind) }
     };
-    (channel.map(ChannelName::from), template)
+    let (channel, fallback) = (name(s, "channel"), name(s, "fallback_channel"));
+    if fallback.is_some() && (channel.as_deref() != Some(EMAIL) || fallback == channel) {
+        let help = "take it out, or write `channel = \"email\"` and a webhook as `fallback_channel`";
+        s.problem("fallback_channel", "a fallback is for members without an e-mail address", help);
+    }
+    let template = match channel.as_deref() {
+        Some(EMAIL) => s.required("template", template(known)),
+        _ => s.get("template", template(known)),
+    };
+    Message { channel: channel.map(ChannelName::from), fallback: fallback.map(ChannelName::from), template }
+}
+
+/// The name of a template that is there.
+pub fn template(known: &Known) -> Kind<'_, String> {
+    let templates = known.templates.iter().map(String::as_str);
+    one_known(&format!("a template in {}", known.folder), "refill", templates)
 }
 
 /// A name that must exist elsewhere.

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::parse::read_file;
-use super::reader::Section;
+use super::reader::{Section, did_you_mean};
 use super::rule::{self, TypedRule};
 use super::tree::{Place, Problems};
 use super::{shown, values};
 use crate::domain::calendar::{Festival, FestivalAction};
 use crate::domain::ids::ChannelName;
+use crate::domain::lifecycle::Stages;
 use crate::domain::rules::{ConsentUnknown, Guards, Rules};
 
 /// What rules may name.
@@ -46,8 +47,10 @@ pub fn read(path: &Path, named_at: &Place, known: &Known, problems: &Problems) -
         Section::document(&tree, problems, |s| all.read(s, known));
     }
     all.note_shared_ids(problems);
+    all.note_unknown_festivals(problems);
+    let stages = all.stages.map(|(_, stages)| stages).unwrap_or_default();
     let rules = all.rules.into_iter().filter(|r| r.enabled).filter_map(|r| r.rule).collect();
-    Some(Rules::new(rules, all.guards.map(|(_, g)| g).unwrap_or_default(), all.festivals))
+    Some(Rules::new(rules, all.guards.map(|(_, g)| g).unwrap_or_default(), all.festivals, stages))
 }
 
 /// Rule tests (`*.test.toml`) and hidden files are no rules.
@@ -71,6 +74,7 @@ fn rule_files(path: &Path) -> io::Result<Vec<PathBuf>> {
 struct Typed {
     rules: Vec<TypedRule>,
     guards: Option<(Place, Guards)>,
+    stages: Option<(Place, Stages)>,
     festivals: Vec<Festival>,
 }
 
@@ -78,16 +82,22 @@ impl Typed {
     fn read(&mut self, s: &mut Section<'_>, known: &Known) {
         self.rules.extend(s.sections("rule", |s| rule::read(s, known)));
         self.festivals.extend(s.sections("festival", festival).into_iter().flatten());
-        let Some(node) = s.node("guards") else { return };
-        let guards = s.section("guards", guards);
-        match &self.guards {
-            None => self.guards = Some((node.at.clone(), guards)),
-            Some((first, _)) => {
-                s.problem(
-                    "guards",
-                    format!("[guards] stands already at {first}"),
-                    "keep all guards in one place",
-                );
+        once(s, "guards", &mut self.guards, guards);
+        once(s, "stages", &mut self.stages, stages);
+    }
+
+    fn note_unknown_festivals(&self, problems: &Problems) {
+        let names: Vec<&str> = self.festivals.iter().map(|f| f.name.as_str()).collect();
+        for (name, at) in self.rules.iter().filter_map(|r| r.festival.as_ref()) {
+            if !names.contains(&name.as_str()) {
+                let help = match names.as_slice() {
+                    [] => format!("write a [[festival]] with `name = {name:?}`"),
+                    names => {
+                        let near = did_you_mean(name, names.iter().copied());
+                        format!("{near}known here: {}", names.join(", "))
+                    }
+                };
+                problems.add(at, format!("no [[festival]] is called {name:?}"), help);
             }
         }
     }
@@ -105,6 +115,40 @@ impl Typed {
             }
         }
     }
+}
+
+/// A table that stands once over all files.
+fn once<T>(
+    s: &mut Section<'_>,
+    key: &'static str,
+    found: &mut Option<(Place, T)>,
+    read: impl FnOnce(&mut Section<'_>) -> T,
+) {
+    let Some(node) = s.node(key) else { return };
+    let value = s.section(key, read);
+    match found {
+        None => *found = Some((node.at.clone(), value)),
+        Some((first, _)) => {
+            let message = format!("[{key}] stands already at {first}");
+            s.problem(key, message, format!("keep all {key} in one place"));
+        }
+    }
+}
+
+fn stages(s: &mut Section<'_>) -> Stages {
+    let default = Stages::default();
+    let stages = Stages {
+        loyal_from: s
+            .get("loyal_from", values::whole(2..=1000, "6"))
+            .map_or(default.loyal_from, |n| n as u32),
+        lapsing: s.get("lapsing", values::share()).unwrap_or(default.lapsing),
+        lapsed: s.get("lapsed", values::share()).unwrap_or(default.lapsed),
+    };
+    if stages.lapsed > stages.lapsing {
+        let help = "a member is lapsing before lapsed: write a share for `lapsed` that is not above that for `lapsing`";
+        s.problem("lapsed", "`stages.lapsed` lies above `stages.lapsing`", help);
+    }
+    stages
 }
 
 fn guards(s: &mut Section<'_>) -> Guards {

@@ -103,6 +103,13 @@ pub fn days(example: &str) -> Kind<'static, i32> {
     })
 }
 
+/// A day of one year: `2026-11-01`.
+pub fn date() -> Kind<'static, NaiveDate> {
+    Kind::text("a date", "2026-11-01", |text| {
+        text.parse().map_err(|_| "a year, a month and a day, with hyphens between".to_owned())
+    })
+}
+
 /// A duration, or `"off"`.
 pub fn duration_or_off(example: &str) -> Kind<'static, Option<TimeDelta>> {
     Kind::text("a duration or \"off\"", example, |text| match text {

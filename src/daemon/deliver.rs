@@ -111,7 +111,7 @@ impl Deliveries {
             now: self.parts.clock.now(),
         };
         let knowledge = self.parts.knowledge();
-        if let Some(template) = knowledge.rules.get(&job.rule).and_then(|r| r.template.as_deref()) {
+        if let Some(template) = knowledge.rules.get(&job.rule).and_then(|r| r.template_of(job.step)) {
             let now = self.parts.clock.now().with_timezone(&knowledge.zone);
             let shop = &self.parts.shop_card;
             let scope = Scope::new(content, &job.rule, job.step, &letter.unsubscribe_url, shop, now);

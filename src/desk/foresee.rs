@@ -127,8 +127,8 @@ fn judge_ahead(person: &Person<'_>, shop: &Shop<'_>, occasion: &Occasion, now: T
     let judge = Judge { person, shop, rule, now: occasion.ready_at().max(now) };
     let verdict = match judge.occasion(occasion) {
         Verdict::Send => {
-            let message =
-                Message { channel: &rule.channel, valid_until: occasion.valid_until, job: None, fresh: &[] };
+            let channel = rule.channel_for(&person.view.member);
+            let message = Message { channel, valid_until: occasion.valid_until, job: None, fresh: &[] };
             judge.message(&message).0
         }
         against => against,

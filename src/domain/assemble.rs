@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
+use super::catalog::Item;
 use super::change::Change;
 use super::guards::{Judge, Message, Verdict};
 use super::ids::{JobId, ProductKey, RuleId, Timestamp};
@@ -33,7 +34,8 @@ pub fn assemble(view: &MemberView, shop: &Shop<'_>, now: Timestamp) -> Vec<Chang
             continue;
         }
         let valid_until = through.iter().map(|o| o.valid_until).max().unwrap_or(now);
-        let message = Message { channel: &rule.channel, valid_until, job: None, fresh: &fresh };
+        let channel = rule.channel_for(&view.member);
+        let message = Message { channel, valid_until, job: None, fresh: &fresh };
         match judge.message(&message) {
             (Verdict::Send, record) => {
                 let job = compose_job(&judge, &through, valid_until, record);
@@ -209,7 +211,7 @@ fn compose_job(
         rule: rule.id.clone(),
         step,
         purpose: rule.purpose(),
-        channel: rule.channel.clone(),
+        channel: rule.channel_for(&judge.person.view.member).clone(),
         due_at,
         not_before: None,
         valid_until,
@@ -250,7 +252,8 @@ fn compose(judge: &Judge<'_>, through: &[&Occasion], guards: Vec<Judgement>) -> 
     let first = through.first().and_then(|o| o.evidence.as_ref().map(|e| (name_of(judge, o), e)));
     let stage = first.as_ref().map_or(super::lifecycle::Stage::New, |(_, e)| e.stage);
     let mut cautions: Vec<String> = Vec::new();
-    for text in through.iter().filter_map(|o| product_of(judge, o)?.caution.clone()) {
+    let about_items = through.iter().filter(|o| o.key.item != Item::Anything);
+    for text in about_items.clone().filter_map(|o| product_of(judge, o)?.caution.clone()) {
         if !cautions.contains(&text) {
             cautions.push(text);
         }
@@ -262,7 +265,7 @@ fn compose(judge: &Judge<'_>, through: &[&Occasion], guards: Vec<Judgement>) -> 
         stage,
         tags: member.tags.iter().cloned().collect(),
         region: member.region.clone(),
-        items: through.iter().filter_map(|o| item_facts(judge, o)).collect(),
+        items: about_items.filter_map(|o| item_facts(judge, o)).collect(),
         reason: first.map_or_else(String::new, |(name, evidence)| why(language, &name, evidence)),
         cautions,
         guards,
@@ -278,7 +281,7 @@ fn item_facts(judge: &Judge<'_>, occasion: &Occasion) -> Option<ItemFacts> {
         name: name_of(judge, occasion),
         url: product.and_then(|p| p.url.clone()),
         quantity: evidence.quantity,
-        last_purchase: evidence.last_purchase,
+        last_purchase: evidence.last_purchase?,
         need_date: need.map(|n| n.p50),
         p10: need.map(|n| n.p10),
         p90: need.map(|n| n.p90),

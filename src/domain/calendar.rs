@@ -1,6 +1,6 @@
 //! Owns when a message may go: zones, quiet hours, send windows, festivals; knows nothing of what is sent.
 
-use chrono::{Datelike, NaiveDate, NaiveTime, TimeDelta, TimeZone};
+use chrono::{Datelike, NaiveDate, NaiveTime, TimeDelta, TimeZone, Weekday};
 use chrono_tz::Tz;
 
 use super::ids::{Day, Timestamp};
@@ -22,6 +22,37 @@ impl DailyWindow {
         } else {
             time >= self.from || time < self.until
         }
+    }
+}
+
+/// When a rule sends, member-local.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SendWindow {
+    /// The hours; every hour when absent.
+    pub hours: Option<DailyWindow>,
+    /// The weekdays.
+    pub days: Weekdays,
+}
+
+/// Some days of the week; all of them by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weekdays(u8);
+
+impl Default for Weekdays {
+    fn default() -> Self {
+        Self(0b111_1111)
+    }
+}
+
+impl FromIterator<Weekday> for Weekdays {
+    fn from_iter<T: IntoIterator<Item = Weekday>>(days: T) -> Self {
+        Self(days.into_iter().fold(0, |set, day| set | 1 << day.num_days_from_monday()))
+    }
+}
+
+impl Weekdays {
+    fn contains(self, day: Weekday) -> bool {
+        self.0 & 1 << day.num_days_from_monday() != 0
     }
 }
 
@@ -50,6 +81,11 @@ pub enum FestivalAction {
 }
 
 impl Festival {
+    /// Its first day in a year.
+    pub fn starts_in(&self, year: i32) -> Option<Day> {
+        NaiveDate::from_ymd_opt(year, self.from.0, self.from.1).map(Day::from)
+    }
+
     /// The day on which a message goes that falls due on `day`.
     pub fn moves(&self, day: Day) -> Option<Day> {
         let date = day.date();
@@ -74,20 +110,22 @@ pub struct Hours {
     pub zone: Tz,
     /// Hours in which nothing is sent.
     pub quiet: Option<DailyWindow>,
-    /// Hours in which the rule sends.
-    pub window: Option<DailyWindow>,
+    /// When the rule sends.
+    pub window: SendWindow,
 }
 
 impl Hours {
     /// True when a message may go at `at`.
     pub fn allow(&self, at: Timestamp) -> bool {
-        let time = self.zone.from_utc_datetime(&at.naive_utc()).time();
-        self.window_allows(time) && !self.quiet.is_some_and(|q| q.contains(time))
+        let local = self.zone.from_utc_datetime(&at.naive_utc());
+        self.window.days.contains(local.weekday())
+            && self.window_allows(local.time())
+            && !self.quiet.is_some_and(|q| q.contains(local.time()))
     }
 
     /// A window that lies wholly inside the quiet hours would never send; the quiet hours then stand alone.
     fn window_allows(&self, time: NaiveTime) -> bool {
-        self.window.is_none_or(|w| w.contains(time) || self.window_is_swallowed(w))
+        self.window.hours.is_none_or(|w| w.contains(time) || self.window_is_swallowed(w))
     }
 
     fn window_is_swallowed(&self, window: DailyWindow) -> bool {
@@ -102,8 +140,9 @@ impl Hours {
             return from;
         }
         let today = self.zone.from_utc_datetime(&from.naive_utc()).date_naive();
-        let opens = [self.window.map(|w| w.from), self.quiet.map(|q| q.until)];
-        let days = today.iter_days().take(3);
+        let opens = [self.window.hours.map(|w| w.from), self.quiet.map(|q| q.until), Some(NaiveTime::MIN)];
+        // A weekday comes round within a week.
+        let days = today.iter_days().take(9);
         let mut candidates: Vec<Timestamp> = days
             .flat_map(|date| opens.into_iter().flatten().map(move |time| (date, time)))
             .map(|(date, time)| instant(self.zone, date, time))
@@ -163,14 +202,31 @@ mod tests {
             (Some(window("21:00", "13:00")), Some(window("10:00", "12:00")), "2026-03-02T05:00:00Z"),
         ];
         for (quiet, window, expected) in cases {
+            let window = SendWindow { hours: window, ..SendWindow::default() };
             let hours = Hours { zone: Taipei, quiet, window };
             assert_eq!(hours.first_of(day), at(expected), "{quiet:?} {window:?}");
         }
     }
 
     #[test]
+    fn only_the_weekdays_of_the_rule_count() {
+        // 2026-03-02 is a Monday
+        let first = |days: &[Weekday], hours, from: &str| {
+            let window = SendWindow { hours, days: days.iter().copied().collect() };
+            Hours { zone: Taipei, quiet: None, window }.next(at(from))
+        };
+        let noon = "2026-03-02T04:00:00Z";
+        assert_eq!(first(&[Weekday::Mon], None, noon), at(noon));
+        assert_eq!(first(&[Weekday::Tue, Weekday::Sun], None, noon), at("2026-03-02T16:00:00Z"));
+        let morning = Some(window("10:00", "12:00"));
+        assert_eq!(first(&[Weekday::Mon], morning, noon), at("2026-03-09T02:00:00Z"));
+        assert_eq!(first(&[Weekday::Sat], morning, noon), at("2026-03-07T02:00:00Z"));
+    }
+
+    #[test]
     fn summer_time_gap_moves_to_the_first_instant_after_it() {
-        let hours = Hours { zone: New_York, quiet: None, window: Some(window("02:30", "04:00")) };
+        let window = SendWindow { hours: Some(window("02:30", "04:00")), ..SendWindow::default() };
+        let hours = Hours { zone: New_York, quiet: None, window };
         let day = Day::from(NaiveDate::from_ymd_opt(2026, 3, 8).unwrap());
         assert_eq!(hours.first_of(day), at("2026-03-08T07:00:00Z"));
     }

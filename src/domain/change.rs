@@ -1,7 +1,8 @@
 //! Owns what a decision asks the ledger to do; knows nothing of how the ledger does it.
 
-use super::ids::{JobId, Timestamp};
+use super::ids::{Day, JobId, Timestamp};
 use super::job::{Content, Job};
+use super::lifecycle::Stage;
 use super::occasion::{Occasion, OccasionKey};
 use super::reason::Reason;
 
@@ -39,6 +40,8 @@ pub enum Change {
     Cancel(JobId, Reason),
     /// A final job becomes `scheduled` and pinned, worth sending until this time, attempts counted anew, content thawed.
     Replay(JobId, Timestamp),
+    /// The member came into this lifecycle stage on that day.
+    Stage(Stage, Day),
     /// The planner has seen this member: wake at this time, planned with these rules and priors.
     Planned(Option<Timestamp>, String),
 }

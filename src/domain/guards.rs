@@ -3,15 +3,17 @@
 use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
-use super::catalog::Item;
+use super::catalog::{Item, Level};
 use super::ids::{ChannelName, JobId, MemberId, RuleId, Timestamp};
 use super::job::{Job, JobState, Judgement};
 use super::member::{Purpose, Suppression};
-use super::occasion::Occasion;
+use super::occasion::{Occasion, OccasionState};
+use super::order::PurchaseDay;
 use super::plan::{hours, is_subscribed};
 use super::reason::Reason;
-use super::rules::{ConsentUnknown, FrequencyCap, Rule, Trigger};
+use super::rules::{Class, ConsentUnknown, FrequencyCap, Rule};
 use super::shop::{Person, Shop};
+use super::trigger::{Trigger, Unless};
 
 /// What a guard says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +60,9 @@ impl<'a> Judge<'a> {
         if occasion.valid_until <= self.now {
             return Verdict::Skip(Reason::Expired);
         }
-        let guards: [OccasionGuard<'a>; 5] = [
+        let guards: [OccasionGuard<'a>; 6] = [
             Judge::still_needed,
+            Judge::follows,
             Judge::not_held_out,
             Judge::not_reminded,
             Judge::item_not_suppressed,
@@ -95,6 +98,9 @@ impl<'a> Judge<'a> {
         let kept = days
             .iter()
             .any(|d| d.day == occasion.anchor_day || d.anchor.as_str() == occasion.key.cycle.as_str());
+        if matches!(self.rule.trigger, Trigger::Member(..)) {
+            return Verdict::Send;
+        }
         match self.rule.trigger {
             Trigger::Need(_)
                 if last.is_some_and(|day| day > occasion.anchor_day) && !self.is_last(occasion) =>
@@ -104,6 +110,58 @@ impl<'a> Judge<'a> {
             _ if kept => Verdict::Send,
             _ => Verdict::Skip(Reason::Returned),
         }
+    }
+
+    /// A further message follows one that went, after the time it keeps, unless it has become needless.
+    fn follows(&self, occasion: &Occasion) -> Verdict {
+        let place = usize::from(occasion.key.step).wrapping_sub(2);
+        let Some(step) = self.rule.steps.get(place) else {
+            // A step that the rule no longer has is withdrawn by the planner.
+            return Verdict::Send;
+        };
+        let bought_since = |days: &[PurchaseDay]| days.iter().any(|d| d.day > occasion.anchor_day);
+        let item = || self.person.days(self.rule.per, occasion.key.item);
+        let anything = || self.person.days(Level::Member, Item::Anything);
+        let is_needless = |unless: &Unless| match unless {
+            Unless::Bought => bought_since(item()),
+            Unless::BoughtAnything => bought_since(anything()),
+        };
+        if step.unless.iter().any(is_needless) {
+            return Verdict::Skip(Reason::Reordered);
+        }
+        match self.went_at(occasion) {
+            Before::Went(at) if at + step.after > self.now => {
+                Verdict::Defer(at + step.after, Reason::StepBefore)
+            }
+            Before::Went(_) => Verdict::Send,
+            Before::Waits => Verdict::Defer(self.now + TimeDelta::hours(1), Reason::StepBefore),
+            Before::Ended => Verdict::Skip(Reason::StepBefore),
+        }
+    }
+
+    /// What became of the message before this one, of the same turn.
+    fn went_at(&self, occasion: &Occasion) -> Before {
+        let view = self.person.view;
+        let is_before = |o: &&Occasion| o.key.step + 1 == occasion.key.step && self.is_same_turn(o, occasion);
+        let Some(before) = view.occasions.iter().find(is_before) else { return Before::Ended };
+        let job = match &before.state {
+            OccasionState::Open => return Before::Waits,
+            OccasionState::Closed(_) => return Before::Ended,
+            OccasionState::Served(job) => job,
+        };
+        match view.job(job) {
+            Some(job) if job.state == JobState::Delivered => Before::Went(job.contact_at()),
+            Some(job) if !job.state.is_final() => Before::Waits,
+            Some(_) => Before::Ended,
+            // Finished longer ago than anything that still matters.
+            None => Before::Went(before.due_at),
+        }
+    }
+
+    /// Steps of this rule about the same item in the same cycle.
+    fn is_same_turn(&self, one: &Occasion, other: &Occasion) -> bool {
+        (one.key.item, &one.key.cycle) == (other.key.item, &other.key.cycle)
+            && self.rule.answers_to(&one.key.rule)
     }
 
     /// The anchor's order is still the item's latest, whatever its corrected date.
@@ -130,6 +188,7 @@ impl<'a> Judge<'a> {
         let reminded = self.person.view.occasions.iter().any(|o| {
             o.is_served()
                 && o.key != occasion.key
+                && !self.is_same_turn(o, occasion)
                 && o.anchor_day == occasion.anchor_day
                 && is_reminder(&o.key.rule)
                 && same_need(o.key.item)
@@ -178,6 +237,7 @@ impl<'a> Judge<'a> {
     fn consented(&self, message: &Message<'_>) -> Verdict {
         let agreed = match &self.person.view.member.consent {
             Some(purposes) => purposes.contains(&self.rule.purpose()),
+            None if self.rule.class == Class::Service => true,
             None => match self.shop.rules.guards.consent_unknown {
                 ConsentUnknown::Allow => true,
                 ConsentUnknown::Deny => false,
@@ -253,6 +313,13 @@ impl<'a> Judge<'a> {
         let leaving = contacts.len().checked_sub(cap.count as usize)?;
         contacts.get(leaving).map(|at| *at + cap.within)
     }
+}
+
+/// What became of the message before.
+enum Before {
+    Went(Timestamp),
+    Waits,
+    Ended,
 }
 
 impl Verdict {

@@ -32,16 +32,35 @@ impl Stage {
             Stage::Lapsed => "lapsed",
         }
     }
+}
 
-    /// The stage of a member with `purchases` purchase days, of whose chance of buying again the share `kept` is left
-    /// since the last one: below a fifth lapsed, below a half lapsing, from six purchases on loyal.
-    pub fn of(purchases: usize, kept: f64) -> Self {
+/// Where stages begin. A member is measured against the own rhythm: by how much of the chance to buy again, as it was
+/// right after the last purchase, is left.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stages {
+    /// Purchase days from which a member is loyal.
+    pub loyal_from: u32,
+    /// Lapsing while less than this share is left.
+    pub lapsing: f64,
+    /// Lapsed while less than this share is left; not above `lapsing`.
+    pub lapsed: f64,
+}
+
+impl Default for Stages {
+    fn default() -> Self {
+        Self { loyal_from: 6, lapsing: 0.5, lapsed: 0.2 }
+    }
+}
+
+impl Stages {
+    /// The stage of a member with `purchases` purchase days of whose chance of buying again the share `kept` is left.
+    pub fn of(&self, purchases: usize, kept: f64) -> Stage {
         match purchases {
             0 => Stage::New,
-            _ if kept < 0.2 => Stage::Lapsed,
-            _ if kept < 0.5 => Stage::Lapsing,
+            _ if kept < self.lapsed => Stage::Lapsed,
+            _ if kept < self.lapsing => Stage::Lapsing,
             1 => Stage::New,
-            2..=5 => Stage::Regular,
+            n if n < self.loyal_from as usize => Stage::Regular,
             _ => Stage::Loyal,
         }
     }

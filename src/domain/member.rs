@@ -6,8 +6,9 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::{Item, Level};
-use super::ids::{JobId, MemberId, RuleId, Timestamp};
+use super::ids::{Day, JobId, MemberId, RuleId, Timestamp};
 use super::job::Job;
+use super::lifecycle::Stage;
 use super::occasion::Occasion;
 use super::order::Line;
 
@@ -61,6 +62,15 @@ pub struct Member {
 }
 
 impl Member {
+    /// How the membership stands at that time.
+    pub fn membership(&self, at: Timestamp) -> Membership {
+        match self.membership_expires_at {
+            Some(end) if end > at => Membership::Active,
+            Some(_) => Membership::Expired,
+            None => Membership::None,
+        }
+    }
+
     /// A member known from orders alone.
     pub fn bare(id: MemberId) -> Self {
         Self {
@@ -109,6 +119,17 @@ pub struct MemberRecord {
     pub subscribed_items: Option<BTreeSet<String>>,
 }
 
+/// How a membership stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Membership {
+    /// It ends later.
+    Active,
+    /// It has ended.
+    Expired,
+    /// The shop has not told of one.
+    None,
+}
+
 /// A standing opt-out of a member or of an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suppression {
@@ -135,6 +156,8 @@ pub struct MemberView {
     pub occasions: Vec<Occasion>,
     /// Jobs that are not over, and those finished within the longest frequency cap; shadow jobs left out.
     pub jobs: Vec<Job>,
+    /// The stage that the ledger has recorded, and the day on which it began.
+    pub stage: Option<(Stage, Day)>,
     /// The member's drop-out multiplier per level, where learnt.
     pub dropout: BTreeMap<Level, f64>,
     /// What the member was last planned with: rules hash and priors version.

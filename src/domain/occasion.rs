@@ -62,19 +62,38 @@ pub struct Evidence {
     pub rule_hash: String,
     /// The version of the priors.
     pub priors: String,
-    /// The anchor's order.
-    pub order: OrderId,
+    /// The anchor's order, where a purchase is behind it.
+    pub order: Option<OrderId>,
     /// Purchase days of the item.
     pub purchases: u32,
     /// Pieces in the anchor purchase.
     pub quantity: f64,
-    /// The anchor's day.
-    pub last_purchase: NaiveDate,
+    /// The anchor's day, where a purchase is behind it.
+    pub last_purchase: Option<NaiveDate>,
+    /// What happened to the member, and on which day, where no purchase is behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<(EventKind, NaiveDate)>,
     /// The forecast behind a reminder; none for a care message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub need: Option<NeedEvidence>,
     /// The member's stage on the due day.
     pub stage: Stage,
+}
+
+/// What happened to a member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// Joined.
+    Joined,
+    /// Came into a lifecycle stage.
+    Stage(Stage),
+    /// The membership ends.
+    MembershipExpiry,
+    /// A festival of this name begins.
+    Festival(String),
+    /// So many years since joining.
+    Anniversary(u32),
 }
 
 /// The forecast behind a reminder.

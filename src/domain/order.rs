@@ -77,8 +77,8 @@ pub struct Purchase {
     pub day: Day,
     /// Pieces kept, above zero.
     pub quantity: f64,
-    /// The shop's day on which it arrived, where known.
-    pub delivered: Option<Day>,
+    /// When it arrived, where known, and the shop's day of that.
+    pub delivered: Option<(Timestamp, Day)>,
 }
 
 /// All purchases of an item on one day: what the interval model counts as one event.
@@ -96,12 +96,23 @@ pub struct PurchaseDay {
     pub anchor: OrderId,
     /// The first moment of that day's purchases.
     pub at: Timestamp,
+    /// When the first of them arrived, where known.
+    pub delivered_at: Option<Timestamp>,
 }
 
 impl PurchaseDay {
     fn of(p: &Purchase, supply: Option<f64>) -> Self {
-        let begins = p.delivered.map_or(p.day, |delivered| delivered.max(p.day));
-        Self { day: p.day, quantity: p.quantity, supply, begins, anchor: p.order.clone(), at: p.at }
+        let begins = p.delivered.map_or(p.day, |(_, day)| day.max(p.day));
+        let delivered_at = p.delivered.map(|(at, _)| at);
+        Self {
+            day: p.day,
+            quantity: p.quantity,
+            supply,
+            begins,
+            anchor: p.order.clone(),
+            at: p.at,
+            delivered_at,
+        }
     }
 
     fn add(&mut self, p: &Purchase, supply: Option<f64>) {
@@ -109,6 +120,7 @@ impl PurchaseDay {
         self.quantity += more.quantity;
         self.supply = self.supply.zip(more.supply).map(|(days, more)| days + more);
         self.begins = self.begins.min(more.begins);
+        self.delivered_at = self.delivered_at.into_iter().chain(more.delivered_at).min();
         if p.order < self.anchor {
             self.anchor = p.order.clone();
         }
@@ -136,7 +148,7 @@ impl PurchaseHistory {
                     at: line.at,
                     day: Day::of(line.at, zone),
                     quantity: pieces,
-                    delivered: line.delivered_at.map(|at| Day::of(at, zone)),
+                    delivered: line.delivered_at.map(|at| (at, Day::of(at, zone))),
                 };
                 if pieces > 0.0 { bought.push(purchase) } else { returned.push(purchase) }
             }

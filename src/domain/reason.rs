@@ -66,6 +66,10 @@ reasons! {
     Served "served" "This cycle has had its message." "這個週期已發過訊息。" "Nothing: the next purchase starts a new cycle.";
     OlderCycle "older_cycle" "A later cycle has had its message already." "較新的週期已發過訊息。" "Nothing: a return or a late import never writes again.";
     AlreadyOver "already_over" "The time to write was over when this was first seen." "得知時已過了適合發送的時間。" "Nothing: old history mails nobody.";
+    TooWide "too_wide" "The need date cannot be told closely enough for the rule." "需求日期的範圍太寬,不符合規則要求。" "Wait for another purchase, or raise `needs.spread`.";
+    NotInSeason "not_in_season" "The message would fall outside the rule's dates." "發送日不在規則的期間內。" "See the rule's `from` and `until`.";
+    NotDelivered "not_delivered" "Nobody has told when this purchase arrived." "尚不知道這筆訂單何時送達。" "Import the order with `delivered_at`.";
+    NoDate "no_date" "The date that the rule counts from is not known of this member." "此會員沒有規則所依據的日期。" "Import the member with `joined_at` or `membership_expires_at`; a stage needs a purchase.";
     // verdicts: a guard holds or ends it
     NoConsent "no_consent" "The member has not agreed to messages of this purpose." "會員未同意接收此類訊息。" "Ask for consent, then import the member again.";
     Suppressed "suppressed" "The member or the address has opted out." "會員或地址已拒收。" "Respect it; only the member can take it back.";
@@ -73,6 +77,7 @@ reasons! {
     OutOfStock "out_of_stock" "The product cannot be bought now." "商品目前缺貨。" "Import the product with `in_stock` when it is back.";
     OrdersStale "orders_stale" "The order feed is too old to know whether the member has already bought." "訂單資料過舊,無法確認是否已回購。" "Look after the order import.";
     Reordered "reordered" "The member has bought it again." "會員已再次購買。" "Nothing: it was not needed.";
+    StepBefore "step_before" "The message before it in the same turn has not gone, or only just." "同一週期的前一則訊息尚未發送,或才剛發送。" "Look at the message before it.";
     Returned "returned" "The purchase was returned or cancelled." "該筆購買已退貨或取消。" "Nothing.";
     Expired "expired" "The time in which the message was worth sending has passed." "已超過訊息有效期限。" "Look at what held it back, or lengthen `valid_for`.";
     QuietHours "quiet_hours" "It is outside the hours in which the member may be written to." "目前為勿擾時段或規則時段之外。" "Nothing: it goes when the hours allow.";

@@ -14,7 +14,10 @@ pub fn replan(view: &MemberView, shop: &Shop<'_>, now: Timestamp) -> (Vec<Change
     let release = view.planned_with.as_ref() != Some(&version);
     let open: Vec<&Occasion> = view.occasions.iter().filter(|o| o.is_open()).collect();
     let mut changes = reconcile(&plan.wanted, &open, release, now);
-    changes.push(Change::Planned(view.next_line_at, version));
+    let stage = plan.stage.filter(|stage| view.stage != Some(*stage));
+    changes.extend(stage.map(|(stage, since)| Change::Stage(stage, since)));
+    let wake_at = view.next_line_at.into_iter().chain(plan.wake_at).min();
+    changes.push(Change::Planned(wake_at, version));
     (changes, plan)
 }
 

@@ -5,11 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
-use super::calendar::{DailyWindow, Festival};
+use super::calendar::{DailyWindow, Festival, SendWindow};
 use super::catalog::Level;
-use super::ids::{ChannelName, RuleId};
-use super::lifecycle::Stage;
-use super::member::Purpose;
+use super::ids::{ChannelName, Day, RuleId};
+use super::lifecycle::{Stage, Stages};
+use super::member::{Member, Membership, Purpose};
+use super::trigger::{Step, Trigger};
 
 /// Everything brands tune, in the order in which reminder rules claim a need: by priority, then as the files stand.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct Rules {
     pub guards: Guards,
     /// Named times of the year that hold, pull forward or merge messages.
     pub festivals: Vec<Festival>,
+    /// Where lifecycle stages begin.
+    pub stages: Stages,
     hash: String,
 }
 
@@ -40,10 +43,16 @@ pub struct Rule {
     pub audience: Audience,
     /// What must be known before it speaks.
     pub needs: Needs,
-    /// The hours of the day, member-local, in which it sends.
-    pub window: Option<DailyWindow>,
+    /// The first and the last day, in the shop's calendar, on which something of it may fall due.
+    pub season: (Option<Day>, Option<Day>),
+    /// The hours and weekdays, member-local, in which it sends.
+    pub window: SendWindow,
     /// Where it sends.
     pub channel: ChannelName,
+    /// Where it sends to members who have no address on that channel.
+    pub fallback: Option<ChannelName>,
+    /// What a care message needs of the member's consent.
+    pub class: Class,
     /// The template's name; a webhook needs none.
     pub template: Option<String>,
     /// Occasions due within this span of the first go into one message.
@@ -52,29 +61,17 @@ pub struct Rule {
     pub valid_for: TimeDelta,
     /// Higher claims a need before lower.
     pub priority: i32,
+    /// Further messages of the same turn, in order.
+    pub steps: Vec<Step>,
 }
 
-/// What asks for a message. A need asks for a reminder, everything else for a care message.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Trigger {
-    /// The member is about to run out.
-    Need(When),
-    /// A purchase of the item.
-    Purchase {
-        /// Only the member's first purchase of the item.
-        first_only: bool,
-        /// How long after the purchase.
-        after: TimeDelta,
-    },
-}
-
-/// When a reminder goes, against the forecast need.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum When {
-    /// So many days before the median need date.
-    Before(i32),
-    /// On the day that most likely helps.
-    Best,
+/// What a care message is, by law and by manners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// It may lead to buying: it needs consent.
+    Marketing,
+    /// It helps with what was bought: it goes unless the member refused.
+    Service,
 }
 
 /// Which products a rule is about; a list left empty does not restrict.
@@ -101,6 +98,10 @@ pub struct Audience {
     pub tags: BTreeSet<String>,
     /// Locales; `zh` also means `zh-TW`.
     pub locales: BTreeSet<String>,
+    /// Members who joined on this day, in the shop's calendar, or later.
+    pub joined_since: Option<Day>,
+    /// How the membership stands on the due day.
+    pub memberships: BTreeSet<Membership>,
 }
 
 /// What must be known before a rule speaks.
@@ -112,6 +113,8 @@ pub struct Needs {
     pub or_days_supply: bool,
     /// Of those written to, this share buys within a week; 0 asks for nothing.
     pub chance: f64,
+    /// The middle half of the need dates lies within so many days; silent when the forecast is wider.
+    pub spread: Option<i32>,
 }
 
 /// What every message must pass.
@@ -167,12 +170,48 @@ pub enum ConsentUnknown {
 }
 
 impl Rule {
+    /// A rule that asks for nothing but its trigger, with the defaults of its purpose.
+    pub fn new(id: impl Into<RuleId>, trigger: Trigger, channel: impl Into<ChannelName>) -> Self {
+        let (purchases, combine, valid) = match trigger.purpose() {
+            Purpose::Reminder => (2, 3, 10),
+            Purpose::Care => (1, 1, 3),
+        };
+        Self {
+            id: id.into(),
+            formerly: Vec::new(),
+            trigger,
+            about: About::default(),
+            per: Level::Group,
+            audience: Audience::default(),
+            needs: Needs { purchases, or_days_supply: false, chance: 0.0, spread: None },
+            season: (None, None),
+            window: SendWindow::default(),
+            channel: channel.into(),
+            fallback: None,
+            class: Class::Marketing,
+            template: None,
+            combine_within: TimeDelta::days(combine),
+            valid_for: TimeDelta::days(valid),
+            priority: 0,
+            steps: Vec::new(),
+        }
+    }
+
     /// What the rule's messages are for.
     pub fn purpose(&self) -> Purpose {
-        match self.trigger {
-            Trigger::Need(_) => Purpose::Reminder,
-            Trigger::Purchase { .. } => Purpose::Care,
-        }
+        self.trigger.purpose()
+    }
+
+    /// Where it writes to this member.
+    pub fn channel_for(&self, member: &Member) -> &ChannelName {
+        let unreachable = self.channel.is_email() && member.email.is_none();
+        self.fallback.as_ref().filter(|_| unreachable).unwrap_or(&self.channel)
+    }
+
+    /// The template of a step, counted from 1.
+    pub fn template_of(&self, step: u16) -> Option<&str> {
+        let of_step = usize::from(step).checked_sub(2).and_then(|n| self.steps.get(n)?.template.as_deref());
+        of_step.or(self.template.as_deref())
     }
 
     /// The rule's own id and its former ones.
@@ -188,12 +227,12 @@ impl Rule {
 
 impl Rules {
     /// Rules in the order in which the files stand; sorts them by priority and takes their hash.
-    pub fn new(mut rules: Vec<Rule>, guards: Guards, festivals: Vec<Festival>) -> Self {
+    pub fn new(mut rules: Vec<Rule>, guards: Guards, festivals: Vec<Festival>, stages: Stages) -> Self {
         rules.sort_by_key(|r| -r.priority);
-        let hash = short_hash(&format!("{rules:?}{guards:?}{festivals:?}"));
-        let calendar = format!("{:?}{festivals:?}", guards.quiet_hours);
+        let hash = short_hash(&format!("{rules:?}{guards:?}{festivals:?}{stages:?}"));
+        let calendar = format!("{:?}{festivals:?}{stages:?}", guards.quiet_hours);
         let hashes = rules.iter().map(|r| (r.id.clone(), short_hash(&format!("{r:?}{calendar}")))).collect();
-        Self { rules, hashes, guards, festivals, hash }
+        Self { rules, hashes, guards, festivals, stages, hash }
     }
 
     /// Every rule, the first to claim a need first.
@@ -221,9 +260,11 @@ impl Rules {
         self.rules.iter().map(|r| r.per).chain([Level::Member]).collect()
     }
 
-    /// The longest span that a frequency cap looks back over.
-    pub fn longest_cap(&self) -> TimeDelta {
-        self.guards.frequency_caps.iter().map(|c| c.within).max().unwrap_or_else(TimeDelta::zero)
+    /// How far back the messages to a member matter: to a frequency cap, or to the step after them.
+    pub fn look_back(&self) -> TimeDelta {
+        let caps = self.guards.frequency_caps.iter().map(|cap| cap.within);
+        let steps = self.rules.iter().flat_map(|r| r.steps.iter().map(|step| step.after + r.valid_for));
+        caps.chain(steps).max().unwrap_or_else(TimeDelta::zero)
     }
 }
 

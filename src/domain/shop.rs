@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
@@ -11,8 +12,12 @@ use super::ids::{Day, Timestamp};
 use super::interval::{Event, Forecast, Priors};
 use super::lifecycle::Stage;
 use super::member::MemberView;
+use super::occasion::EventKind;
 use super::order::{PurchaseDay, PurchaseHistory};
 use super::rules::{Audience, Rules};
+
+/// No stage begins later than this many days from today by the clock alone.
+const FARTHEST: i32 = 4000;
 
 /// The shop as a decision sees it.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +76,7 @@ impl Knowledge {
 
     /// Contacts before this time count in no cap.
     pub fn caps_since(&self, now: Timestamp) -> Timestamp {
-        now - self.rules.longest_cap()
+        now - self.rules.look_back()
     }
 }
 
@@ -132,15 +137,49 @@ impl<'a> Person<'a> {
 
     /// The member's stage on `day`, should nothing more be bought until then.
     pub fn stage(&self, day: Day) -> Stage {
+        self.stages().map_or(Stage::New, |stage_on| stage_on(day))
+    }
+
+    /// The member's stage on any day from the last purchase on, should nothing more be bought; none without a purchase.
+    fn stages(&self) -> Option<impl Fn(Day) -> Stage> {
         let days = self.days(Level::Member, Item::Anything);
-        let Some(last) = days.last() else { return Stage::New };
-        let chance = |as_of| self.forecast(Level::Member, Item::Anything, as_of).map(|f| f.still_buying());
-        let fresh = last.day.plus(1);
-        let kept = match (chance(fresh), chance(day.max(fresh))) {
-            (Some(then), Some(now)) if then > 0.0 => now / then,
-            _ => 1.0,
-        };
-        Stage::of(days.len(), kept)
+        let (count, stages) = (days.len(), self.shop.rules.stages);
+        let fresh = days.last()?.day.plus(1);
+        let forecast = self.forecast(Level::Member, Item::Anything, fresh);
+        Some(move |day: Day| {
+            let left = |f: Forecast| f.later(day.max(fresh)).still_buying() / f.still_buying();
+            let kept = forecast.map(left).filter(|kept| kept.is_finite());
+            stages.of(count, kept.unwrap_or(1.0))
+        })
+    }
+
+    /// The member's stage today and the day on which it began; none without a purchase. While the ledger's stage
+    /// stands, so does its date; and only a purchase brings a member back, new priors do not.
+    pub fn stage_since(&self, today: Day) -> Option<(Stage, Day)> {
+        let (stage_on, days) = (self.stages()?, self.days(Level::Member, Item::Anything));
+        let (last, stage) = (days.last()?.day, stage_on(today));
+        let known = self.view.stage.filter(|(known, since)| {
+            *known == stage || (*known > stage && *known >= Stage::Lapsing && *since > last)
+        });
+        let nth = |n: usize| days.get(n).map_or(last, |day| day.day);
+        known.or_else(|| {
+            let since = match stage {
+                Stage::Lapsing | Stage::Lapsed => first_day(last, today, |day| stage_on(day) >= stage)?,
+                _ if self.view.stage.is_some() => last,
+                Stage::New => nth(0),
+                Stage::Regular => nth(1),
+                Stage::Loyal => nth(self.shop.rules.stages.loyal_from.saturating_sub(1) as usize),
+            };
+            Some((stage, since))
+        })
+    }
+
+    /// The first day after `today` on which the clock alone brings another stage.
+    pub fn next_stage_change(&self, today: Day) -> Option<Day> {
+        let stage_on = self.stages()?;
+        let stage = stage_on(today);
+        let next = if stage < Stage::Lapsing { Stage::Lapsing } else { Stage::Lapsed };
+        (stage < next).then(|| first_day(today, today.plus(FARTHEST), |day| stage_on(day) >= next))?
     }
 
     /// True when `name` names the item, or a product, group or category of what the member bought of it.
@@ -163,33 +202,59 @@ impl<'a> Person<'a> {
         self.view.member.locale.as_deref().unwrap_or(self.shop.locale)
     }
 
-    /// True when a rule for `audience` is for this member in `stage`.
-    pub fn belongs_to(&self, audience: &Audience, stage: Stage) -> bool {
+    /// True when a rule for `audience` is for this member, who is in `stage` at that time.
+    pub fn belongs_to(&self, audience: &Audience, stage: Stage, at: Timestamp) -> bool {
         let member = &self.view.member;
         let region = || member.region.as_ref().is_some_and(|r| audience.regions.contains(r));
         let locale = self.locale();
         let speaks = |wanted: &String| {
             locale.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
         };
-        (audience.stages.is_empty() || audience.stages.contains(&stage))
+        let joined = member.joined_at.map(|at| Day::of(at, self.shop.zone));
+        let memberships = &audience.memberships;
+        audience.joined_since.is_none_or(|since| joined.is_some_and(|day| day >= since))
+            && (memberships.is_empty() || memberships.contains(&member.membership(at)))
+            && (audience.stages.is_empty() || audience.stages.contains(&stage))
             && (audience.regions.is_empty() || region())
             && (audience.tags.is_empty() || !audience.tags.is_disjoint(&member.tags))
             && (audience.locales.is_empty() || audience.locales.iter().any(speaks))
     }
 
-    /// A hash over the purchases an occasion is planned on, and what else moves its date besides priors.
-    pub fn evidence_hash(&self, days: &[PurchaseDay], rule_hash: &str) -> String {
+    /// A hash over what an occasion is planned on, purchases or an event, and what else moves its date besides priors.
+    pub fn evidence_hash(
+        &self,
+        days: &[PurchaseDay],
+        event: Option<&(EventKind, NaiveDate)>,
+        rule_hash: &str,
+    ) -> String {
         let mut hash = Sha256::new();
         hash.update(rule_hash);
         hash.update(self.view.zone(self.shop.zone).name());
-        for day in days {
+        if let Some((kind, day)) = event {
+            hash.update(format!("{kind:?}{day}"));
+        }
+        for day in days.iter().filter(|_| event.is_none()) {
             hash.update(day.day.0.to_le_bytes());
             hash.update(day.quantity.to_le_bytes());
             hash.update(day.supply.unwrap_or_default().to_le_bytes());
             hash.update(day.begins.0.to_le_bytes());
+            hash.update(day.delivered_at.map_or(0, |at| at.timestamp_millis()).to_le_bytes());
             hash.update(day.at.timestamp_millis().to_le_bytes());
             hash.update(day.anchor.as_str());
         }
         hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect()
     }
+}
+
+/// The first day after `from`, up to `until`, on which something is true that stays true from then on.
+fn first_day(from: Day, until: Day, holds: impl Fn(Day) -> bool) -> Option<Day> {
+    let (mut low, mut high) = (from, until);
+    if !holds(high) {
+        return None;
+    }
+    while high.since(low) > 1 {
+        let middle = low.plus(high.since(low) / 2);
+        if holds(middle) { high = middle } else { low = middle }
+    }
+    Some(high)
 }

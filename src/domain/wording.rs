@@ -2,16 +2,21 @@
 
 use chrono::{Datelike, NaiveDate};
 
+use super::happening;
 use super::occasion::{Evidence, NeedEvidence};
 use super::reason::Language;
 
 /// Why a message came: what it knows, in one sentence, in the member's language.
 pub fn why(language: Language, name: &str, evidence: &Evidence) -> String {
+    if let Some((event, on)) = &evidence.event {
+        return happening::sentence(language, event, *on);
+    }
+    let Some(last) = evidence.last_purchase else { return String::new() };
     match &evidence.need {
-        Some(need) => need_sentence(language, name, evidence.last_purchase, need),
+        Some(need) => need_sentence(language, name, last, need),
         None => match language {
-            Language::English => format!("You bought {name} on {}.", day(language, evidence.last_purchase)),
-            Language::Chinese => format!("你在 {}買了「{name}」。", day(language, evidence.last_purchase)),
+            Language::English => format!("You bought {name} on {}.", day(language, last)),
+            Language::Chinese => format!("你在 {}買了「{name}」。", day(language, last)),
         },
     }
 }

@@ -74,6 +74,16 @@ fn statements(
             into.push(new_job(member, job, now)?);
             into.extend(occasions.iter().map(|key| serve(member, key, job)));
         }
+        Change::Stage(stage, since) => into.extend([
+            Statement::new(
+                "UPDATE member SET stage = $2, stage_since = $3 WHERE key = $1",
+                values![member, stage.as_str(), i64::from(since.0)],
+            ),
+            Statement::new(
+                "INSERT INTO stage_change (member, day, stage) VALUES ($1, $3, $2) ON CONFLICT DO NOTHING",
+                values![member, stage.as_str(), i64::from(since.0)],
+            ),
+        ]),
         Change::Planned(wake_at, planned_with) => into.push(Statement::new(
             "UPDATE member SET wake_at = $2, planned_with = $3 WHERE key = $1",
             values![member, *wake_at, planned_with.as_str()],

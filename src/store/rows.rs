@@ -7,6 +7,7 @@ use super::value::{Flaw, Row, Statement, Value, json, values};
 use crate::domain::catalog::{Catalog, Item, Level, Product};
 use crate::domain::ids::{Cycle, Day, LabelKey, ProductKey, Timestamp};
 use crate::domain::job::{Content, Delivery, Job, JobState};
+use crate::domain::lifecycle::Stage;
 use crate::domain::member::{Member, Purpose};
 use crate::domain::occasion::{Occasion, OccasionKey, OccasionState};
 use crate::domain::reason::Reason;
@@ -234,6 +235,10 @@ pub(super) fn content(content: Option<&Content>) -> Result<Option<String>, Store
 
 pub(super) fn purpose(word: &str) -> Option<Purpose> {
     [Purpose::Reminder, Purpose::Care].into_iter().find(|p| p.as_str() == word)
+}
+
+pub(super) fn stage(word: &str) -> Option<Stage> {
+    Stage::ALL.into_iter().find(|stage| stage.as_str() == word)
 }
 
 pub(super) fn level(word: &str) -> Option<Level> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::value::{Dialect, Flaw, Row, Statement, Value};
 use super::{MemberKey, StoreError, rows};
-use crate::domain::ids::{OrderId, ProductKey, Timestamp};
+use crate::domain::ids::{Day, OrderId, ProductKey, Timestamp};
 use crate::domain::member::{MemberView, Suppression};
 use crate::domain::order::Line;
 
@@ -26,7 +26,10 @@ pub(super) fn questions(
     };
     vec![
         ask(
-            format!("SELECT key, planned_with, {} FROM member WHERE key {any} ORDER BY key", rows::MEMBER),
+            format!(
+                "SELECT key, planned_with, stage, stage_since, {} FROM member WHERE key {any} ORDER BY key",
+                rows::MEMBER
+            ),
             None,
         ),
         ask(lines_of(&any), None),
@@ -144,7 +147,9 @@ impl Gathered {
 
 fn bare(row: &mut Row) -> Result<MemberView, Flaw> {
     let planned_with = row.opt_text()?;
+    let stage = row.opt_word(rows::stage)?.zip(row.opt_int()?.map(|day| Day(day as i32)));
     Ok(MemberView {
+        stage,
         member: rows::member(row)?,
         lines: Vec::new(),
         next_line_at: None,

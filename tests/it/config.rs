@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use replenish::config::{Channel, Deliver, Environment, Loaded, QueueUrl, RelayUrl, StoreUrl, load};
 use replenish::domain::catalog::Level;
 use replenish::domain::problem::Problem;
-use replenish::domain::rules::{Trigger, When};
+use replenish::domain::trigger::{ItemMoment, Trigger, When};
 use tempfile::TempDir;
 
 mod gallery;
@@ -296,8 +296,11 @@ do    = "hold"
     let Channel::Webhook(crm) = &settings.channels["crm"] else { panic!("crm is a webhook") };
     assert_eq!((crm.secret.expose(), crm.allow_private_network), ("whsec_c2VjcmV0", true));
     let [care, reminder] = rules.all() else { panic!("{rules:?}") };
-    let trigger = Trigger::Purchase { first_only: false, after: TimeDelta::days(3) };
-    assert_eq!((care.trigger, care.needs.purchases, care.valid_for), (trigger, 1, TimeDelta::days(3)));
-    assert!(reminder.about.categories.contains("coffee") && reminder.window.is_some());
+    let trigger = Trigger::Item(ItemMoment::Purchase, TimeDelta::days(3));
+    assert_eq!(
+        (care.trigger.clone(), care.needs.purchases, care.valid_for),
+        (trigger, 1, TimeDelta::days(3))
+    );
+    assert!(reminder.about.categories.contains("coffee") && reminder.window.hours.is_some());
     assert_eq!((rules.guards.frequency_caps.len(), rules.festivals[0].from), (2, (11, 8)));
 }

@@ -9,6 +9,7 @@ mod config;
 mod contract;
 mod fleet;
 mod http;
+mod moments;
 mod planning;
 mod road;
 mod supply;

@@ -9,13 +9,14 @@ use replenish::domain::change::Change;
 use replenish::domain::ids::{LabelKey, ProductId, ProductKey, Timestamp};
 use replenish::domain::interval::Priors;
 use replenish::domain::job::{Delivery, JobState, OnUncertain, Outcome, RetryPolicy};
-use replenish::domain::lifecycle::Stage;
+use replenish::domain::lifecycle::{Stage, Stages};
 use replenish::domain::member::Suppression;
 use replenish::domain::occasion::{Evidence, NeedEvidence};
 use replenish::domain::order::Line;
 use replenish::domain::reason::{Language, Reason};
-use replenish::domain::rules::{FrequencyCap, Guards, Rules, Trigger};
+use replenish::domain::rules::{FrequencyCap, Guards, Rules};
 use replenish::domain::shop::Shop;
+use replenish::domain::trigger::{ItemMoment, Trigger};
 use replenish::domain::wording::why;
 
 use crate::planning::{
@@ -24,7 +25,7 @@ use crate::planning::{
 use crate::support::paper::Paper;
 
 fn rules_with(rules: &Rules, guards: Guards) -> Rules {
-    Rules::new(rules.all().to_vec(), guards, vec![])
+    Rules::new(rules.all().to_vec(), guards, vec![], rules.stages)
 }
 
 /// The holds and ends of assembling one due member.
@@ -107,9 +108,9 @@ fn a_turn_stays_served_when_its_product_comes_into_another_category() {
 fn an_order_whose_lines_lie_on_several_days_is_one_turn() {
     let (rules, mut paper) = steady();
     let mut rule = rules.all()[0].clone();
-    rule.trigger = Trigger::Purchase { first_only: false, after: TimeDelta::days(1) };
+    rule.trigger = Trigger::Item(ItemMoment::Purchase, TimeDelta::days(1));
     rule.needs.purchases = 1;
-    let rules = Rules::new(vec![rule], Guards::default(), vec![]);
+    let rules = Rules::new(vec![rule], Guards::default(), vec![], Stages::default());
     paper.lines = [100, 101, 103].map(|day| bought("one", day, 1.0)).to_vec();
     let (catalog, priors) = (catalog(), Priors::default());
     let shop = shop(&rules, &catalog, &priors);
@@ -213,10 +214,11 @@ fn sentences_are_what_a_person_would_say() {
         hash: String::new(),
         rule_hash: String::new(),
         priors: String::new(),
-        order: "o1".into(),
+        order: Some("o1".into()),
         purchases: 6,
         quantity: 1.0,
-        last_purchase: last,
+        last_purchase: Some(last),
+        event: None,
         need: Some(need),
         stage: Stage::Regular,
     };

@@ -62,7 +62,7 @@ impl Story<'_> {
         let mut shown: Vec<String> = Vec::new();
         for job in jobs.iter().filter_map(|l| if let ListedAs::Job(job) = &l.what { Some(job) } else { None })
         {
-            let Some(template) = knowledge.rules.get(&job.rule).and_then(|r| r.template.as_deref()) else {
+            let Some(template) = knowledge.rules.get(&job.rule).and_then(|r| r.template_of(job.step)) else {
                 continue;
             };
             let Some(record) = parts.store.job(&job.id).await? else { continue };

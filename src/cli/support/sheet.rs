@@ -68,8 +68,8 @@ fn about(job: &JobSheet, zone: Tz, out: Output) -> anyhow::Result<()> {
             vec![
                 e.item.clone(),
                 e.evidence.purchases.to_string(),
-                e.evidence.last_purchase.to_string(),
-                e.evidence.order.to_string(),
+                e.evidence.last_purchase.map_or_else(String::new, |day| day.to_string()),
+                e.evidence.order.as_ref().map_or_else(String::new, ToString::to_string),
                 date(need.map(|n| n.p10)),
                 date(need.map(|n| n.p50)),
                 date(need.map(|n| n.p90)),

@@ -52,6 +52,11 @@ impl Forecast {
         Some(Forecast { last: pair.last, as_of, location, scale, continues: 1.0 / (1.0 + odds) })
     }
 
+    /// The same, as it will be known on `as_of`, a later day, should nothing be bought until then.
+    pub fn later(self, as_of: Day) -> Forecast {
+        Forecast { as_of, ..self }
+    }
+
     /// The same law around a given usual interval: `median` days with standard deviation `scale` of its
     /// logarithm, if another purchase follows (`continues`). To compare other ways of guessing the interval
     /// with this one.

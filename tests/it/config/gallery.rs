@@ -164,11 +164,11 @@ const RULES_GALLERY: &[(&str, &[Told])] = &[
     ),
     ("chanel = 1", &[(6, 1, "unknown key `chanel` in `rule`", "did you mean `channel`?")]),
     (
-        "step = []",
+        "colour = []",
         &[(
             6,
             1,
-            "unknown key `step` in `rule`",
+            "unknown key `colour` in `rule`",
             "known here: id, formerly, enabled, kind, on, send, about, per",
         )],
     ),
@@ -216,16 +216,35 @@ const RULES_GALLERY: &[(&str, &[Told])] = &[
         "[[rule]]\nid = \"x\"\nkind = \"care\"\nsend = { before = \"5d\" }\nneeds = { chance = 0.1 }\nchannel = \"crm\"",
         &[
             (6, 1, "`rule.on` is missing", "on = \"purchase\""),
-            (9, 10, "unknown key `before` in `rule.send`", "known here: after, time"),
             (10, 20, "`rule.needs.chance` is for reminders", "take it out"),
         ],
     ),
     (
-        "[[rule]]\nid = \"x\"\nkind = \"care\"\non = \"delivered\"\nchannel = \"email\"",
+        "[[rule]]\nid = \"x\"\nkind = \"care\"\non = \"deliver\"\nchannel = \"email\"",
         &[
             (6, 1, "`rule.template` is missing", "template = \"refill\""),
-            (9, 6, "\"delivered\", which is not one of purchase, first_purchase", "known here: purchase"),
+            (9, 6, "\"deliver\", which is not one of purchase, first_purchase", "did you mean `delivered`?"),
         ],
+    ),
+    (
+        "[[rule]]\nid = \"x\"\nkind = \"care\"\non = \"purchase\"\nsend = { before = \"5d\" }\nchannel = \"crm\"",
+        &[(10, 10, "unknown key `before` in `rule.send`", "known here: after, time, days")],
+    ),
+    (
+        "[[rule]]\nid = \"x\"\nkind = \"care\"\non = \"festival\"\nfestival = \"Double 12\"\nchannel = \"crm\"\n[[festival]]\nname = \"Double 11\"\nfrom = \"11-08\"\nuntil = \"11-12\"\ndo = \"hold\"",
+        &[(10, 12, "no [[festival]] is called \"Double 12\"", "did you mean `Double 11`?")],
+    ),
+    (
+        "[[rule]]\nid = \"x\"\nkind = \"care\"\non = \"purchase\"\nchannel = \"crm\"\nfrom = \"2026-12-01\"\nuntil = \"2026-11-01\"\n[[rule.step]]\nunless = [\"bough\"]",
+        &[
+            (12, 9, "`rule.until` lies before `rule.from`", "swap them"),
+            (13, 1, "`rule.step.after` is missing", "after = \"7d\""),
+            (14, 11, "\"bough\", which is not one of bought", "did you mean `bought`?"),
+        ],
+    ),
+    (
+        "[stages]\nlapsing = \"10%\"\nlapsed = \"30%\"",
+        &[(8, 10, "`stages.lapsed` lies above `stages.lapsing`", "not above")],
     ),
     (
         "[[rule]]\nid = \"x\"\nkind = \"reminder\"\nchannel = \"crm\"\nsend = { at = \"best\", time = \"10:00\" }",

@@ -139,10 +139,11 @@ pub fn evidence() -> Evidence {
         hash: "h".into(),
         rule_hash: "r".into(),
         priors: "p".into(),
-        order: "o".into(),
+        order: Some("o".into()),
         purchases: 3,
         quantity: 2.5,
-        last_purchase: day(0).date_naive(),
+        last_purchase: Some(day(0).date_naive()),
+        event: None,
         need: None,
         stage: Stage::Regular,
     }

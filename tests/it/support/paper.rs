@@ -103,6 +103,10 @@ impl Paper {
                 }
                 _ => false,
             },
+            Change::Stage(stage, since) => {
+                self.view.stage = Some((stage, since));
+                true
+            }
             Change::Planned(wake_at, version) => {
                 self.wake_at = wake_at;
                 self.view.planned_with = Some(version);

@@ -22,7 +22,9 @@ CREATE TABLE member (
     membership_expires_at INTEGER,
     subscribed_items      TEXT NOT NULL DEFAULT '[]',   -- JSON
     wake_at               INTEGER,                      -- 0: at once; NULL: nothing but news wakes it
-    planned_with          TEXT
+    planned_with          TEXT,
+    stage                 TEXT,                         -- the lifecycle stage as last recorded
+    stage_since           INTEGER                       -- a day
 ) STRICT;
 CREATE INDEX member_wake ON member (wake_at, key) WHERE wake_at IS NOT NULL;
 CREATE INDEX member_address ON member (address) WHERE address IS NOT NULL;
@@ -168,6 +170,14 @@ CREATE TABLE attempt (
     relay  TEXT
 ) STRICT;
 CREATE INDEX attempt_job ON attempt (job);
+
+-- When members came into their lifecycle stages.
+CREATE TABLE stage_change (
+    member INTEGER NOT NULL,
+    day    INTEGER NOT NULL,
+    stage  TEXT NOT NULL,
+    PRIMARY KEY (member, day, stage)
+) STRICT, WITHOUT ROWID;
 
 -- What became of each job, written by the database itself so that no statement can forget it. Offering a job is not
 -- worth a row: a lease that runs out leaves one.
