@@ -117,7 +117,7 @@ async fn run(command: Command, config: PathBuf, out: &Output) -> anyhow::Result<
         Command::Forecast(forecast) => forecast.run(&Open::of(&config, None).await?, out).await,
         Command::Plan(plan) => {
             let open = Open::of(&config, plan.rules()).await?;
-            plan.run(&open, out).await
+            plan.run(&open, &config, out).await
         }
         Command::Explain(explain) => explain.run(&Open::of(&config, None).await?, out).await,
         Command::Jobs(jobs) => jobs.run(&Open::of(&config, None).await?, out).await,

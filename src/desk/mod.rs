@@ -6,6 +6,7 @@
 mod foresee;
 mod lookup;
 
+pub mod diff;
 pub mod explain;
 pub mod forecast;
 pub mod import;

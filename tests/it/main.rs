@@ -7,6 +7,7 @@ mod channel;
 mod cli;
 mod config;
 mod contract;
+mod diff;
 mod fleet;
 mod http;
 mod moments;

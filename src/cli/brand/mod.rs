@@ -1,6 +1,7 @@
 //! What brands ask for: who will need what, and what the rules would do about it.
 
 mod backtest;
+mod diff;
 mod forecast;
 mod plan;
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::diff;
 use crate::cli::moment::AtTime;
-use crate::cli::open::Open;
+use crate::cli::open::{Open, load};
 use crate::cli::output::{Output, strong};
 use crate::desk;
 use crate::desk::plan::DryRun;
@@ -15,11 +16,16 @@ use crate::domain::reason::{Language, Reason};
 ///
 /// `scheduled`, `moved` and `cancelled` count what would change against what is planned already.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "Examples:\n  replenish plan\n  replenish plan --rules drafts/rules --now 2026-03-02")]
+#[command(
+    after_help = "Examples:\n  replenish plan\n  replenish plan --rules drafts/rules --now 2026-03-02\n  replenish plan --diff drafts/rules"
+)]
 pub struct PlanArgs {
     /// Try the rules of this folder instead of those in the settings
     #[arg(long, value_name = "FOLDER")]
     rules: Option<PathBuf>,
+    /// Say what the rules of this folder would change: who gains, loses and moves which message
+    #[arg(long, value_name = "FOLDER")]
+    diff: Option<PathBuf>,
     #[command(flatten)]
     at: AtTime,
 }
@@ -33,10 +39,17 @@ impl PlanArgs {
     /// Prints what would change. `desk` knows the rules to try.
     ///
     /// # Errors
-    /// When the ledger fails.
-    pub async fn run(self, desk: &Open, out: &Output) -> anyhow::Result<ExitCode> {
+    /// When the ledger fails; when the rules to compare with are invalid.
+    pub async fn run(self, desk: &Open, config: &Path, out: &Output) -> anyhow::Result<ExitCode> {
         let progress = out.progress("members planned", None);
         let now = self.at.of(desk);
+        if let Some(other) = &self.diff {
+            let rules = load(config, Some(other))?.rules;
+            let done = |done| progress.set_position(done);
+            let diff = desk::diff::diff(&desk.store, &desk.knowledge, rules, now, done).await;
+            progress.finish_and_clear();
+            return diff::tell(&diff?, desk, *out);
+        }
         let run =
             desk::plan::plan(&desk.store, &desk.knowledge, now, |done| progress.set_position(done)).await;
         progress.finish_and_clear();
