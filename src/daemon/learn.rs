@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono_tz::Tz;
 
+use super::moved;
 use crate::domain::catalog::{Catalog, Level};
+use crate::domain::drift::{Drift, drift};
 use crate::domain::ids::{Day, Timestamp};
 use crate::domain::interval::{Event, Fit, Learner, Priors};
 use crate::domain::order::{Line, PurchaseHistory};
@@ -25,6 +27,8 @@ pub struct Learnt {
     pub items: u64,
     /// Completed intervals, at that level.
     pub intervals: u64,
+    /// What moved since the priors before, by level; nothing when there was nothing to learn from.
+    pub moved: Vec<Drift>,
 }
 
 /// Learns from every line made until `now`, for the levels that the rules use, and stores the priors.
@@ -33,7 +37,7 @@ pub struct Learnt {
 /// When the store fails; the old priors then stay.
 pub async fn learn(store: &Store, rules: &Rules, zone: Tz, now: Timestamp) -> Result<Learnt, StoreError> {
     let catalog = store.catalog().await?;
-    let stream = Arc::new(Mutex::new(Stream::new(rules, catalog, zone)));
+    let stream = Arc::new(Mutex::new(Stream::new(rules, catalog.clone(), zone)));
     let sink = stream.clone();
     let each = move |member, lines: Vec<Line>| {
         sink.lock().unwrap_or_else(PoisonError::into_inner).take(member, &lines);
@@ -42,10 +46,12 @@ pub async fn learn(store: &Store, rules: &Rules, zone: Tz, now: Timestamp) -> Re
     let stream = std::mem::take(&mut *stream.lock().unwrap_or_else(PoisonError::into_inner));
     let today = Day::of(now, zone);
     let fitted = tokio::task::spawn_blocking(move || stream.fit(today)).await;
-    let (learnt, dropout) = fitted.map_err(StoreError::panicked)?;
+    let (mut learnt, dropout) = fitted.map_err(StoreError::panicked)?;
     // An empty history teaches nothing: the shop then still counts as one that never learnt.
     if learnt.lines > 0 {
+        learnt.moved = drift(store.priors().await?.as_ref(), &learnt.priors, &catalog);
         store.save_priors(&learnt.priors, dropout).await?;
+        moved::tell(&learnt.moved);
     }
     metrics::gauge!("replenish_priors_pairs").set(learnt.pairs as f64);
     Ok(learnt)
@@ -99,6 +105,6 @@ impl Stream {
         let hash = short_hash(&format!("{}/{pairs}/{intervals}", self.lines));
         let version = if self.lines == 0 { String::new() } else { format!("{today}-{hash}") };
         let priors = Priors::new(version, levels);
-        (Learnt { priors, lines: self.lines, pairs, items, intervals }, dropout)
+        (Learnt { priors, lines: self.lines, pairs, items, intervals, moved: Vec::new() }, dropout)
     }
 }

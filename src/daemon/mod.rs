@@ -7,6 +7,7 @@ mod dispatcher;
 mod group;
 mod keeper;
 mod learn;
+mod moved;
 mod once;
 mod planner;
 mod readiness;

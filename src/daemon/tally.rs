@@ -100,6 +100,12 @@ pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
     metrics::describe_gauge!("replenish_worker_well", "1 while the worker polls its queue");
     metrics::describe_gauge!("replenish_worker_restarts", "Restarts of the worker since the start");
     metrics::describe_gauge!("replenish_priors_pairs", "Member and item pairs the priors were learnt from");
+    metrics::describe_gauge!(
+        "replenish_usual_interval_days",
+        "Days between purchases of an item, as learnt last"
+    );
+    metrics::describe_gauge!("replenish_continues", "Share that buys an item again after so many purchases");
+    metrics::describe_gauge!("replenish_items_moved", "Items that learning last moved by more than a tenth");
     metrics::describe_histogram!("replenish_delivery_seconds", "Time of one hand-over");
     Ok(handle)
 }

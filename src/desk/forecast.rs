@@ -9,8 +9,11 @@ use super::{DeskError, lookup};
 use crate::domain::catalog::{Item, Level};
 use crate::domain::ids::{Day, MemberId, Timestamp};
 use crate::domain::order::PurchaseDay;
+use crate::domain::plan::need_evidence;
+use crate::domain::reason::Language;
 use crate::domain::rules::Rules;
 use crate::domain::shop::{Knowledge, Person, Shop};
+use crate::domain::wording::{Bought, need_sentence};
 use crate::store::Store;
 
 /// The need of one item, as known at the end of the day of asking.
@@ -40,12 +43,14 @@ pub struct ItemForecast {
     pub still_buying: f64,
     /// The probability that the member buys it within thirty days.
     pub within_30d: f64,
+    /// All that in one sentence, without the name that stands beside it.
+    pub sentence: String,
     /// Our key of the item.
     #[serde(skip)]
     pub about: Item,
 }
 
-/// What this member will need, and when; narrowest items first.
+/// What this member will need, and when; narrowest items first. Sentences are in `language`.
 ///
 /// # Errors
 /// When nobody has this id, or the ledger fails.
@@ -54,6 +59,7 @@ pub async fn forecast(
     knowledge: &Knowledge,
     now: Timestamp,
     member: &MemberId,
+    language: Language,
 ) -> Result<Vec<ItemForecast>, DeskError> {
     let key = lookup::member(store, member).await?;
     let unknown = || DeskError::UnknownMember(member.clone());
@@ -61,7 +67,7 @@ pub async fn forecast(
     let catalog = store.catalog().await?;
     let shop = knowledge.shop(&catalog);
     let person = Person::at_levels(&view, &shop, levels(shop.rules));
-    Ok(items(&person, &shop, now))
+    Ok(items(&person, &shop, now, language))
 }
 
 /// The levels that rules forecast at, groups and categories always; the member's own rhythm, which stages rest on, too.
@@ -70,39 +76,47 @@ pub(super) fn levels(rules: &Rules) -> BTreeSet<Level> {
 }
 
 /// One line an item that the member still owns a purchase of. `person` was gathered at [`levels`].
-pub(super) fn items(person: &Person<'_>, shop: &Shop<'_>, now: Timestamp) -> Vec<ItemForecast> {
-    // What was bought today is known today: the forecast stands at the start of tomorrow.
-    let as_of = Day::of(now, shop.zone).plus(1);
+pub(super) fn items(
+    person: &Person<'_>,
+    shop: &Shop<'_>,
+    now: Timestamp,
+    language: Language,
+) -> Vec<ItemForecast> {
+    let today = Day::of(now, shop.zone);
     let asked = levels(shop.rules).into_iter().filter(|level| *level != Level::Member);
     let lines = asked.flat_map(|level| person.items(level).map(move |(item, days)| (level, item, days)));
     // A product without a group is its own: one line is enough.
     let mut told = BTreeSet::new();
     let lines = lines.filter(|(_, item, _)| told.insert(*item));
-    lines.filter_map(|(level, item, days)| line(person, shop, as_of, level, item, days)).collect()
+    lines.filter_map(|bought| line(person, shop, today, language, bought)).collect()
 }
 
 fn line(
     person: &Person<'_>,
     shop: &Shop<'_>,
-    as_of: Day,
-    level: Level,
-    item: Item,
-    days: &[PurchaseDay],
+    today: Day,
+    language: Language,
+    (level, item, days): (Level, Item, &[PurchaseDay]),
 ) -> Option<ItemForecast> {
-    let forecast = person.forecast(level, item, as_of)?;
+    // What was bought today is known today: the forecast stands at the start of tomorrow.
+    let forecast = person.forecast(level, item, today.plus(1))?;
+    let last = days.last()?;
+    let need = need_evidence(&forecast, last, days.len(), forecast.chance(forecast.as_of()));
+    let bought = Bought { last: last.day.date(), quantity: last.quantity };
     Some(ItemForecast {
         member: person.view.member.id.clone(),
         item: shop.catalog.item_id(item),
         name: shop.catalog.item_name(item),
         level,
         purchases: days.len(),
-        last_purchase: days.last()?.day.date(),
-        p10: forecast.quantile(0.1).date(),
-        p50: forecast.quantile(0.5).date(),
-        p90: forecast.quantile(0.9).date(),
-        interval_days: forecast.interval_days(),
-        still_buying: forecast.still_buying(),
+        last_purchase: bought.last,
+        p10: need.p10,
+        p50: need.p50,
+        p90: need.p90,
+        interval_days: need.interval_days,
+        still_buying: need.still_buying,
         within_30d: forecast.within(30),
+        sentence: need_sentence(language, None, bought, &need, today.date()),
         about: item,
     })
 }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::catalog::Item;
 use super::change::Change;
 use super::guards::{Judge, Message, Verdict};
-use super::ids::{JobId, ProductKey, RuleId, Timestamp};
+use super::ids::{Day, JobId, ProductKey, RuleId, Timestamp};
 use super::job::{Content, ItemFacts, Job, JobState, Judgement};
 use super::member::MemberView;
 use super::occasion::{Occasion, OccasionKey};
@@ -250,6 +250,7 @@ fn compose(judge: &Judge<'_>, through: &[&Occasion], guards: Vec<Judgement>) -> 
     let locale = judge.person.locale().to_owned();
     let language = Language::of(&locale);
     let first = through.first().and_then(|o| o.evidence.as_ref().map(|e| (name_of(judge, o), e)));
+    let today = Day::of(judge.now, judge.shop.zone).date();
     let stage = first.as_ref().map_or(super::lifecycle::Stage::New, |(_, e)| e.stage);
     let mut cautions: Vec<String> = Vec::new();
     let about_items = through.iter().filter(|o| o.key.item != Item::Anything);
@@ -266,7 +267,8 @@ fn compose(judge: &Judge<'_>, through: &[&Occasion], guards: Vec<Judgement>) -> 
         tags: member.tags.iter().cloned().collect(),
         region: member.region.clone(),
         items: about_items.filter_map(|o| item_facts(judge, o)).collect(),
-        reason: first.map_or_else(String::new, |(name, evidence)| why(language, &name, evidence)),
+        reason: first
+            .map_or_else(String::new, |(name, evidence)| why(language, Some(&name), evidence, today)),
         cautions,
         guards,
     }

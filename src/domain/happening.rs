@@ -1,18 +1,14 @@
 //! Owns the sentences about what happened to a member, rather than to an item; knows nothing of templates.
 
-use chrono::NaiveDate;
-
 use super::lifecycle::Stage;
 use super::occasion::EventKind;
 use super::reason::Language;
-use super::wording::day;
 
-/// Why a message came that no purchase asked for, in the member's language.
-pub fn sentence(language: Language, event: &EventKind, on: NaiveDate) -> String {
-    let on = day(language, on);
+/// Why a message came that no purchase asked for, in the member's language; `on` is the day as people say it.
+pub fn sentence(language: Language, event: &EventKind, on: &str) -> String {
     match language {
-        Language::English => english(event, &on),
-        Language::Chinese => chinese(event, &on),
+        Language::English => english(event, on),
+        Language::Chinese => chinese(event, on),
     }
 }
 

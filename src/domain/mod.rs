@@ -4,6 +4,7 @@ pub mod assemble;
 pub mod calendar;
 pub mod catalog;
 pub mod change;
+pub mod drift;
 pub mod guards;
 pub mod happening;
 pub mod ids;

@@ -103,9 +103,6 @@ pub struct NeedEvidence {
     pub interval_days: f64,
     /// Completed intervals seen for this member and item.
     pub intervals: u32,
-    /// Days that the anchor purchase lasts all together, where the shop says how long a piece lasts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub supply_days: Option<f64>,
     /// One in ten such members needs it before this day.
     pub p10: NaiveDate,
     /// One in four needs it before this day.
@@ -120,6 +117,9 @@ pub struct NeedEvidence {
     pub chance: f64,
     /// The probability, on the day after the anchor, that another purchase follows.
     pub still_buying: f64,
+    /// Days that the last purchase lasts, all its pieces together, where the brand says how long one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supply_days: Option<f64>,
 }
 
 impl Occasion {

@@ -1,14 +1,17 @@
 //! Figures, not tests: how fast the road is on this machine. Each bench prints its figures as one JSON object.
 //!
-//! `cargo bench -- NAME…` runs those named, without names all: `import`, `webhooks`.
+//! `cargo bench -- NAME…` runs those named, without names all: `import`, `webhooks`, `backtest`, `reference`.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 #[path = "../it/support/house.rs"]
 mod house;
 #[path = "../it/support/receiver.rs"]
 mod receiver;
+#[path = "../it/support/reference.rs"]
+mod reference;
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Instant;
 
 use serde_json::json;
@@ -18,6 +21,27 @@ use receiver::Receiver;
 
 /// Members with one due job each.
 const JOBS: usize = 20_000;
+/// The best of so many runs counts.
+const RUNS: usize = 3;
+/// The plain average gap of each member and product.
+const AVERAGE_GAP: &str = r#"
+import sys, time, duckdb
+best = float("inf")
+for _ in range(int(sys.argv[2])):
+    db = duckdb.connect(config={"threads": 2})
+    started = time.perf_counter()
+    db.execute("""
+        CREATE TEMP TABLE averages AS WITH days AS (
+            SELECT member_id, product_id, ordered_at::DATE AS day FROM read_csv(?, header = true)
+            GROUP BY ALL HAVING sum(quantity) > 0
+        ), gaps AS (
+            SELECT member_id, product_id, day - lag(day) OVER (PARTITION BY member_id, product_id ORDER BY day) AS gap FROM days
+        )
+        SELECT member_id, product_id, avg(gap) FROM gaps GROUP BY ALL
+    """, [sys.argv[1]])
+    best = min(best, time.perf_counter() - started)
+print(best)
+"#;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
@@ -28,6 +52,12 @@ fn main() {
     }
     if chosen("webhooks") {
         runtime.block_on(webhooks());
+    }
+    if chosen("backtest") {
+        runtime.block_on(backtest());
+    }
+    if chosen("reference") {
+        runtime.block_on(against_reference());
     }
 }
 
@@ -82,6 +112,65 @@ async fn webhooks() {
             "concurrency": concurrency,
         })
     );
+}
+
+/// Seconds and peak memory of one forecast of every pair, judged; beside what DuckDB takes for the plain average gap of
+/// every pair over the same file, where a Python with DuckDB is there (`DUCKDB_PYTHON`, else `python3`).
+async fn backtest() {
+    let receiver = Receiver::start().await;
+    let house = House::with(&receiver, house::RULE, "");
+    let Some(file) = real_history("completejourney_a.csv.gz") else { return };
+    let file = file.to_str().unwrap();
+    let args = ["backtest", file, "--cutoffs", "260", "--horizon", "60", "--level", "product", "--json"];
+    let runs: Vec<_> = (0..RUNS).map(|_| measured(&house, &args)).collect();
+    let seconds =
+        runs.iter().map(|(report, _)| report["seconds"].as_f64().unwrap()).fold(f64::INFINITY, f64::min);
+    let memory = runs.iter().filter_map(|(_, memory)| *memory).fold(0.0, f64::max);
+    let duckdb = duckdb_seconds(file);
+    println!(
+        "{}",
+        json!({
+            "bench": "backtest", "pairs": runs[0].0["pairs"], "seconds": seconds, "peak_mb": memory,
+            "duckdb_seconds": duckdb, "ratio": duckdb.map(|theirs| seconds / theirs),
+        })
+    );
+}
+
+/// The best of some runs, each in a new connection; none, said loudly, where DuckDB cannot be asked.
+fn duckdb_seconds(file: &str) -> Option<f64> {
+    let python = std::env::var("DUCKDB_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let asked = Command::new(&python).args(["-c", AVERAGE_GAP, file, &RUNS.to_string()]).output();
+    match asked {
+        Ok(answer) if answer.status.success() => {
+            String::from_utf8(answer.stdout).unwrap().trim().parse().ok()
+        }
+        _ => {
+            eprintln!(
+                "NOT COMPARED with DuckDB: `{python} -c \"import duckdb\"` fails; name another by DUCKDB_PYTHON"
+            );
+            None
+        }
+    }
+}
+
+/// How well every real history is foretold, and what falls short of the reference.
+async fn against_reference() {
+    let receiver = Receiver::start().await;
+    let house = House::with(&receiver, house::RULE, "");
+    let results = reference::results();
+    for row in &reference::ROWS {
+        let Some(file) = real_history(row.file) else { continue };
+        let (report, memory) =
+            measured(&house, &[&["backtest", file.to_str().unwrap()], &row.args()[..]].concat());
+        println!(
+            "{}",
+            json!({
+                "bench": "reference", "file": row.file, "level": row.level, "seconds": report["seconds"],
+                "peak_mb": memory, "replenish": report["models"]["replenish"],
+                "faults": row.faults(&report, results.as_ref()),
+            })
+        );
+    }
 }
 
 /// Runs a command to its end; its JSON, and its peak memory in MB as the kernel tells it.

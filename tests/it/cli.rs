@@ -18,6 +18,7 @@ mod keys;
 mod places;
 mod readme;
 mod settings;
+mod told;
 
 /// Its lines are counted by tests: a change moves them.
 const SETTINGS: &str = r#"timezone = "Asia/Taipei"

@@ -10,6 +10,7 @@ mod contract;
 mod diff;
 mod fleet;
 mod http;
+mod model;
 mod moments;
 mod planning;
 mod road;

@@ -195,20 +195,19 @@ fn retries_grow_end_and_never_outlive_the_message() {
 }
 
 #[test]
-fn sentences_are_what_a_person_would_say() {
-    let day = |d: u32| NaiveDate::from_ymd_opt(2026, 4, d).unwrap();
-    let last = NaiveDate::from_ymd_opt(2026, 3, 2).unwrap();
+fn a_message_says_the_name_first_and_what_it_knows() {
+    let date = |month, day| NaiveDate::from_ymd_opt(2026, month, day).unwrap();
     let need = NeedEvidence {
-        supply_days: None,
         interval_days: 33.7,
         intervals: 5,
-        p10: last,
-        p25: day(1),
-        p50: day(5),
-        p75: day(9),
-        p90: day(20),
+        p10: date(3, 20),
+        p25: date(4, 1),
+        p50: date(4, 5),
+        p75: date(4, 9),
+        p90: date(4, 20),
         chance: 0.3,
         still_buying: 0.9,
+        supply_days: None,
     };
     let evidence = Evidence {
         hash: String::new(),
@@ -217,22 +216,25 @@ fn sentences_are_what_a_person_would_say() {
         order: Some("o1".into()),
         purchases: 6,
         quantity: 1.0,
-        last_purchase: Some(last),
+        last_purchase: Some(date(3, 2)),
         event: None,
         need: Some(need),
         stage: Stage::Regular,
     };
-    assert_eq!(
-        why(Language::Chinese, "咖啡豆", &evidence),
-        "「咖啡豆」你通常每 34 天回購一次(看過 5 次),上次是 3 月 2 日;大約 4 月 1 到 9 日會需要。"
-    );
-    assert_eq!(
-        why(Language::English, "Coffee", &evidence),
-        "You usually buy Coffee again after 34 days (seen 5 times), last on March 2; you will probably need it between April 1 and 9."
-    );
+    let chinese = "你通常每 34 天回購一次(看過 5 次),上次是 3 月 2 日;大約 4 月 1 到 9 日會需要。";
+    let said = |language, name, evidence: &Evidence| why(language, name, evidence, date(3, 30));
+    assert_eq!(said(Language::Chinese, Some("咖啡豆"), &evidence), format!("「咖啡豆」{chinese}"));
+    assert_eq!(said(Language::Chinese, None, &evidence), chinese);
     let care = Evidence { need: None, ..evidence };
-    assert_eq!(why(Language::Chinese, "咖啡豆", &care), "你在 3 月 2 日買了「咖啡豆」。");
-    assert_eq!(why(Language::English, "Coffee", &care), "You bought Coffee on March 2.");
+    let cases = [
+        (Language::Chinese, Some("咖啡豆"), "你在 3 月 2 日買了「咖啡豆」。"),
+        (Language::Chinese, None, "你在 3 月 2 日買了這項商品。"),
+        (Language::English, Some("Coffee"), "You bought Coffee on March 2."),
+        (Language::English, None, "You bought this on March 2."),
+    ];
+    for (language, name, sentence) in cases {
+        assert_eq!(said(language, name, &care), sentence);
+    }
 }
 
 #[test]
@@ -241,7 +243,9 @@ fn every_reason_is_published_with_its_sentences_and_what_to_do() {
     for reason in Reason::ALL {
         let [english, chinese] =
             [Language::English, Language::Chinese].map(|language| reason.sentence(language));
-        let row = format!("| `{reason}` | {english} {chinese} | {} |", reason.advice());
+        let [advice, advice_chinese] =
+            [Language::English, Language::Chinese].map(|language| reason.advice(language));
+        let row = format!("| `{reason}` | {english} {chinese} | {advice} {advice_chinese} |");
         assert!(readme.contains(&row), "README lacks {row}");
     }
 }

@@ -6,5 +6,5 @@ mod forecast;
 mod plan;
 
 pub use backtest::BacktestArgs;
-pub use forecast::ForecastArgs;
+pub use forecast::{ForecastArgs, tell_needs};
 pub use plan::PlanArgs;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::moved::tell_moved;
 use crate::cli::moment::AtTime;
 use crate::cli::open::Open;
 use crate::cli::output::Output;
@@ -36,13 +37,14 @@ impl Learn {
         if out.is_json() {
             out.json(&json!({
                 "lines": learnt.lines, "pairs": learnt.pairs, "items": learnt.items, "intervals": learnt.intervals,
-                "version": learnt.priors.version, "seconds": seconds,
+                "version": learnt.priors.version, "moved": learnt.moved, "seconds": seconds,
             }))?;
         } else {
             out.say(format_args!(
                 "learnt from {} order lines: {} pairs of member and item, {} items, {} completed intervals ({seconds:.1} s)",
                 learnt.lines, learnt.pairs, learnt.items, learnt.intervals
             ))?;
+            tell_moved(&learnt.moved, *out)?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -4,4 +4,5 @@ pub mod check;
 mod face;
 pub mod import;
 pub mod learn;
+mod moved;
 pub mod run;

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use chrono_tz::Tz;
 
-use super::parse_language;
+use super::{parse_language, word};
+use crate::cli::brand::tell_needs;
 use crate::cli::moment::AtTime;
 use crate::cli::open::Open;
-use crate::cli::output::{Output, local, percent, quiet, state, strong};
+use crate::cli::output::{Output, local, quiet, state, strong};
 use crate::desk::Asked;
 use crate::desk::explain::{Coming, Explanation, ItemFacts, JobFacts, MemberFacts, Silence, explain};
 use crate::domain::reason::{Language, Reason};
@@ -73,7 +74,7 @@ impl ExplainArgs {
             if n > 0 {
                 out.say("")?;
             }
-            Page { zone: desk.knowledge.zone, out: *out }.tell(member)?;
+            Page { zone: desk.knowledge.zone, language, out: *out }.tell(member)?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -82,6 +83,7 @@ impl ExplainArgs {
 /// One member's page: who it is, what comes, what went, what stays silent, and what all that rests on.
 struct Page {
     zone: Tz,
+    language: Language,
     out: Output,
 }
 
@@ -107,7 +109,10 @@ impl Page {
         let address = member.email.clone().unwrap_or_else(|| "no e-mail address".to_owned());
         let stage = member.stage.as_str();
         let facts = [stage, &member.locale, &member.timezone, &agreed, &address].join(" · ");
-        self.out.say(format_args!("{}  {facts}", strong(format_args!("Member {}", member.id))))?;
+        self.out.say(format_args!(
+            "{}  {facts}",
+            strong(format_args!("{} {}", self.word("Member"), member.id))
+        ))?;
         match member.last_purchase {
             Some(last) => {
                 self.out.say(format_args!("  bought on {} days, last on {last}", member.purchases))?;
@@ -124,9 +129,9 @@ impl Page {
     }
 
     fn coming(&self, coming: &[Coming], waiting: &[&JobFacts]) -> anyhow::Result<()> {
-        self.out.heading("Coming")?;
+        self.out.heading(self.word("Coming"))?;
         if coming.is_empty() && waiting.is_empty() {
-            return self.out.say("  nothing");
+            return self.out.say(format_args!("  {}", self.word("nothing")));
         }
         for job in waiting.iter().rev() {
             self.job(job)?;
@@ -145,16 +150,16 @@ impl Page {
                 } else {
                     format!("until {}", self.time(until))
                 };
-                self.out.say(format_args!("      {} {until}: {reason}", strong("held")))?;
+                self.out.say(format_args!("      {} {until}: {reason}", strong(self.word("held"))))?;
             }
         }
         Ok(())
     }
 
     fn sent(&self, jobs: &[&JobFacts]) -> anyhow::Result<()> {
-        self.out.heading("Sent, or not")?;
+        self.out.heading(self.word("Sent, or not"))?;
         if jobs.is_empty() {
-            return self.out.say("  nothing yet");
+            return self.out.say(format_args!("  {}", self.word("nothing yet")));
         }
         jobs.iter().try_for_each(|job| self.job(job))
     }
@@ -177,7 +182,7 @@ impl Page {
         if silences.is_empty() {
             return Ok(());
         }
-        self.out.heading("Silent")?;
+        self.out.heading(self.word("Silent"))?;
         let mut by_reason: BTreeMap<Reason, Vec<&Silence>> = BTreeMap::new();
         for silence in silences {
             by_reason.entry(silence.reason).or_default().push(silence);
@@ -199,22 +204,13 @@ impl Page {
         if items.is_empty() {
             return Ok(());
         }
-        self.out.heading("Needs, as forecast today")?;
-        let header = ["item", "level", "bought", "last", "p10", "p50", "p90", "still buying"];
-        let rows = items.iter().map(|item| {
-            let f = &item.forecast;
-            vec![
-                f.name.clone(),
-                f.level.as_str().to_owned(),
-                f.purchases.to_string(),
-                f.last_purchase.to_string(),
-                f.p10.to_string(),
-                f.p50.to_string(),
-                f.p90.to_string(),
-                percent(f.still_buying),
-            ]
-        });
-        self.out.table(&header, &["bought", "still buying"], rows.collect())
+        self.out.heading(self.word("Needs, as forecast today"))?;
+        let forecasts: Vec<_> = items.iter().map(|item| &item.forecast).collect();
+        tell_needs(&forecasts, self.language, self.out)
+    }
+
+    fn word<'a>(&self, english: &'a str) -> &'a str {
+        word(self.language, english)
     }
 
     fn time(&self, at: crate::domain::ids::Timestamp) -> String {

@@ -10,7 +10,7 @@ mod suppress;
 pub use explain::ExplainArgs;
 pub use filter::FilterArgs;
 pub use jobs::JobsArgs;
-pub use language::parse_language;
+pub use language::{parse_language, word};
 pub use suppress::SuppressArgs;
 
 #[cfg(test)]
@@ -49,7 +49,7 @@ mod tests {
             "suppress remove --member 00038317 --purpose care",
             "suppress list",
             "suppress list --address a@b.example",
-            "forecast --member 00038317 --now 2026-03-02T10:00",
+            "forecast --member 00038317 --now 2026-03-02T10:00 --lang zh-TW",
             "plan --rules drafts --now 2026-03-02",
         ];
         for line in understood {

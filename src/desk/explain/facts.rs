@@ -102,7 +102,7 @@ pub struct Coming {
     pub held_for: Option<Reason>,
     /// Until when.
     pub held_until: Option<Timestamp>,
-    /// The sentence why, as a message would say it.
+    /// The sentence why, without the name that stands beside it.
     pub why: Option<String>,
     /// The median need date.
     pub need_date: Option<NaiveDate>,
@@ -216,7 +216,7 @@ fn one_coming(
         valid_until: occasion.valid_until,
         held_for: held.map(|(_, reason)| reason),
         held_until: held.map(|(until, _)| until),
-        why: evidence.map(|e| why(case.language, &name, e)),
+        why: evidence.map(|e| why(case.language, None, e, case.today())),
         need_date: need.map(|n| n.p50),
         chance: need.map(|n| n.chance),
         about: occasion.key.item,
@@ -238,7 +238,7 @@ pub(super) fn job(case: &Case<'_>, view: &MemberView, job: &Job) -> JobFacts {
         attempts: job.attempts,
         reason: job.reason,
         sentence: job.reason.map(|r| r.sentence(case.language)),
-        advice: job.reason.map(Reason::advice),
+        advice: job.reason.map(|r| r.advice(case.language)),
         items: served.map(|o| case.catalog.item_name(o.key.item)).collect(),
         shadow: job.shadow,
     }

@@ -5,6 +5,7 @@ mod silences;
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 pub use facts::{Coming, ItemFacts, JobFacts, MemberFacts, SuppressionFacts, masked};
 pub use silences::Silence;
 
@@ -12,7 +13,7 @@ use super::forecast::{self, levels};
 use super::foresee::foresee;
 use super::{Asked, DeskError};
 use crate::domain::catalog::Catalog;
-use crate::domain::ids::{JobId, Timestamp};
+use crate::domain::ids::{Day, JobId, Timestamp};
 use crate::domain::job::Job;
 use crate::domain::member::MemberView;
 use crate::domain::reason::Language;
@@ -83,6 +84,11 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
+    /// The day of reading.
+    fn today(&self) -> NaiveDate {
+        Day::of(self.now, self.knowledge.zone).date()
+    }
+
     fn explain(&self, view: MemberView, jobs: &[Job]) -> Explanation {
         let shop: Shop<'_> = self.knowledge.shop(self.catalog);
         let foreseen = foresee(view, &shop, self.now);
@@ -94,7 +100,7 @@ impl Case<'_> {
         let coming = facts::coming(self, &shop, view, &fates);
         Explanation {
             member: facts::member(&person, &shop, self.now),
-            items: facts::items(forecast::items(&person, &shop, self.now), &coming),
+            items: facts::items(forecast::items(&person, &shop, self.now, self.language), &coming),
             coming,
             jobs: jobs.iter().map(|job| facts::job(self, view, job)).collect(),
             silences: silences.all(&foreseen.plan.silences, &fates),

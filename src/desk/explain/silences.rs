@@ -110,7 +110,7 @@ impl Silences<'_> {
             reason,
             sentence: reason.sentence(self.case.language),
             detail,
-            advice: reason.advice(),
+            advice: reason.advice(self.case.language),
             cycle: None,
             due_at: None,
         }

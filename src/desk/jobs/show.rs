@@ -1,5 +1,6 @@
 //! Owns all that the ledger knows of one job, or of one open occasion; decides nothing.
 
+use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::list::{self, JobLine};
@@ -8,7 +9,7 @@ use super::search::{Selection, search};
 use crate::desk::DeskError;
 use crate::domain::assemble::judge_job;
 use crate::domain::catalog::Catalog;
-use crate::domain::ids::{Cycle, JobId, MemberId, RuleId, Timestamp};
+use crate::domain::ids::{Cycle, Day, JobId, MemberId, RuleId, Timestamp};
 use crate::domain::job::{Content, Job, JobState, Judgement};
 use crate::domain::member::Purpose;
 use crate::domain::occasion::{Evidence, Occasion, OccasionState};
@@ -164,7 +165,7 @@ pub async fn show(
     language: Language,
 ) -> Result<JobSheet, DeskError> {
     let catalog = store.catalog().await?;
-    let desk = Sheets { catalog: &catalog, knowledge, language };
+    let desk = Sheets { catalog: &catalog, knowledge, language, today: Day::of(now, knowledge.zone).date() };
     if occasion_id::member(id).is_some() {
         let selection = Selection { ids: vec![id.to_owned()], ..Selection::default() };
         let found = search(store, knowledge, &catalog, &selection).await?;
@@ -199,6 +200,8 @@ struct Sheets<'a> {
     catalog: &'a Catalog,
     knowledge: &'a Knowledge,
     language: Language,
+    /// The day of reading.
+    today: NaiveDate,
 }
 
 impl Sheets<'_> {
@@ -207,7 +210,7 @@ impl Sheets<'_> {
         JobSheet {
             purpose: self.knowledge.rules.get(&line.rule).map(|r| r.purpose()),
             sentence: line.reason.map(|r| r.sentence(self.language)),
-            advice: line.reason.map(Reason::advice),
+            advice: line.reason.map(|r| r.advice(self.language)),
             occasions: occasions.iter().map(|o| self.occasion(member, o)).collect(),
             evidence: occasions.iter().filter_map(|o| self.evidence(o)).collect(),
             id: line.id,
@@ -267,7 +270,7 @@ impl Sheets<'_> {
             cycle: occasion.key.cycle.clone(),
             due_at: occasion.due_at,
             reason,
-            why: occasion.evidence.as_ref().map(|e| why(self.language, &name, e)),
+            why: occasion.evidence.as_ref().map(|e| why(self.language, None, e, self.today)),
             name,
         }
     }

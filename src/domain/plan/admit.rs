@@ -18,7 +18,8 @@ impl Planner<'_> {
         for step in &self.rule.steps {
             let known = self.known(before.key.step, before.key.item, &before.key.cycle);
             let due_at = match known {
-                Some(sent) if sent.is_served() => sent.due_at,
+                // Whether it goes is the guard's to say: what assembling does wakes no planner.
+                Some(known) if !known.is_open() => known.due_at,
                 _ if steps.last().is_some_and(Result::is_ok) => before.due_at,
                 _ => break,
             };

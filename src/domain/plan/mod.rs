@@ -19,6 +19,8 @@ use super::trigger::Trigger;
 
 use chrono::NaiveTime;
 
+pub use need::need_evidence;
+
 /// Every rule has this step; further ones follow it.
 const FIRST_STEP: u16 = 1;
 

@@ -78,7 +78,14 @@ impl Planner<'_> {
     }
 }
 
-fn need_evidence(forecast: &Forecast, anchor: &PurchaseDay, purchases: usize, chance: f64) -> NeedEvidence {
+/// What a forecast says, as sentences and the ledger keep it; `purchases`: days on which the item was bought, the anchor
+/// the last of them.
+pub fn need_evidence(
+    forecast: &Forecast,
+    anchor: &PurchaseDay,
+    purchases: usize,
+    chance: f64,
+) -> NeedEvidence {
     let at = |q| forecast.quantile(q).date();
     NeedEvidence {
         interval_days: forecast.interval_days(),

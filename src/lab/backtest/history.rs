@@ -3,7 +3,7 @@
 use super::Lines;
 use crate::domain::catalog::{Item, Level};
 use crate::domain::ids::{Day, LabelKey, ProductKey};
-use crate::domain::interval::{Event, Learner};
+use crate::domain::interval::{Event, Fit, Forecast, Learner};
 
 /// No next purchase in the history.
 pub(super) const NEVER: i32 = i32::MAX;
@@ -111,6 +111,13 @@ impl History {
         };
         let parent = self.parents.get(pair.item as usize).copied().flatten();
         (item, parent.map(|label| LabelKey(i64::from(label))))
+    }
+
+    /// What is to be expected of a pair at the start of `day`; none where it had not bought before.
+    pub fn forecast(&self, fit: &Fit, pair: &Pair, day: Day) -> Option<Forecast> {
+        let dropout = fit.dropout.get(pair.member as usize).copied().unwrap_or(1.0);
+        let (item, parent) = self.item(pair);
+        Forecast::of(&fit.priors, item, parent, dropout, self.events_of(pair), day)
     }
 
     /// The history, ready to be learnt from up to any day.

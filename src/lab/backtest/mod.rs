@@ -146,6 +146,15 @@ pub fn backtest(lines: Lines, level: Level, setting: &Setting) -> Result<Report,
     Ok(Report { file: String::new(), level, cutoffs, horizon, pairs, seconds: 0.0, models })
 }
 
+/// The forecast of every pair as the backtest makes it: as of the start of `day`, learnt from the days before it;
+/// with the member's rank among those who bought, by number, and the item's number. Days count from the first one.
+pub fn forecasts(lines: Lines, level: Level, day: Day) -> Vec<(u32, u32, Forecast)> {
+    let history = History::of(lines, level);
+    let fit = history.learner().fit(day);
+    let pairs = history.pairs.iter();
+    pairs.filter_map(|pair| Some((pair.member, pair.item, history.forecast(&fit, pair, day)?))).collect()
+}
+
 impl Setting {
     fn within(&self, span: i32) -> Result<(Vec<i32>, i32), BacktestError> {
         if span < LEAST_SPAN {
@@ -224,10 +233,8 @@ impl<'a> Trial<'a> {
 
     fn forecast(&self, row: &Seen) -> Forecast {
         let pair = &self.history.pairs[row.pair as usize];
-        let dropout = self.fit.dropout.get(pair.member as usize).copied().unwrap_or(1.0);
-        let (item, parent) = self.history.item(pair);
-        let events = self.history.events_of(pair);
-        Forecast::of(&self.fit.priors, item, parent, dropout, events, Day(self.cutoff))
+        self.history
+            .forecast(&self.fit, pair, Day(self.cutoff))
             .unwrap_or_else(|| self.around(self.usual.median(row), Model::ProductMedian, row))
     }
 

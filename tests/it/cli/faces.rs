@@ -9,7 +9,7 @@ const OPTIONS: [(&str, &str); 15] = [
     ("demo", "--folder"),
     ("import", "--format"),
     ("learn", "--now"),
-    ("forecast", "--member --now"),
+    ("forecast", "--member --now --lang"),
     ("plan", "--now --rules"),
     ("run", "--role --once --now --force-now"),
     ("explain", "--member --address --order --job --now"),

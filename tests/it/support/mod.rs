@@ -6,4 +6,5 @@ pub mod paper;
 pub mod postgres;
 pub mod receiver;
 pub mod redis;
+pub mod reference;
 pub mod smtp;
