@@ -99,7 +99,10 @@ mod tests {
 
     fn priors(days: &[(i64, f64)], usual: f64) -> Priors {
         let item = |(key, days): &(i64, f64)| {
-            (Item::Category(LabelKey(*key)), ItemPrior { mu: days.ln(), stops: 1.0, log_quantity: 0.0 })
+            (
+                Item::Category(LabelKey(*key)),
+                ItemPrior { mu: days.ln(), stops: 1.0, log_amount: 0.0, beta: 0.0, by_supply: false },
+            )
         };
         let items: HashMap<_, _> = days.iter().map(item).collect();
         let level = LevelPriors { mu0: usual.ln(), items, ..LevelPriors::new_shop() };
