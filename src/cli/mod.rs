@@ -68,6 +68,8 @@ enum Command {
     Explain(support::ExplainArgs),
     Jobs(support::JobsArgs),
     Suppress(support::SuppressArgs),
+    Pause(support::PauseArgs),
+    Resume(support::ResumeArgs),
     /// Print completions for a shell
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -122,6 +124,8 @@ async fn run(command: Command, config: PathBuf, out: &Output) -> anyhow::Result<
         Command::Explain(explain) => explain.run(&Open::of(&config, None).await?, out).await,
         Command::Jobs(jobs) => jobs.run(&Open::of(&config, None).await?, out).await,
         Command::Suppress(suppress) => suppress.run(&Open::of(&config, None).await?, out).await,
+        Command::Pause(pause) => pause.run(&Open::of(&config, None).await?, out).await,
+        Command::Resume(resume) => resume.run(&Open::of(&config, None).await?, out).await,
         Command::Completions { shell } => {
             use clap::CommandFactory;
             let mut script = Vec::new();

@@ -2,9 +2,10 @@
 //! opens nothing but the files of the settings, the rules and the secrets.
 //!
 //! `parse` makes a `tree` of a file, `overrides` lays the environment over it, and the `reader` asks it for keys:
-//! `settings` (with `channels`, `peers`, `intake`, `secret`) and `rules` say which, `values` how each is written.
+//! `settings` (with `channels`, `peers`, `intake`, `secret`) and `rules` (with `rule` and `guards`) say which, `values` how each is written.
 
 mod channels;
+mod guards;
 mod intake;
 mod overrides;
 mod parse;

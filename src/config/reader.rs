@@ -141,6 +141,26 @@ impl<'a> Section<'a> {
         table.iter().map(named).collect()
     }
 
+    /// The keys of the table `key`, each of one kind, with their values, all of another.
+    pub fn pairs<K, T>(&mut self, key: &'static str, keys: &Kind<'_, K>, kind: &Kind<'_, T>) -> Vec<(K, T)> {
+        let Some(node) = self.node(key) else { return Vec::new() };
+        let path = self.path_to(key);
+        let Value::Table(table) = &node.value else {
+            self.note_type(
+                &path,
+                node,
+                "a table",
+                &format!("write for example `{key} = {{ en = {} }}`", kind.example),
+            );
+            return Vec::new();
+        };
+        let pair = |e: &Entry| {
+            let name = Node { value: Value::Text(e.key.clone()), at: e.at.clone() };
+            self.understand(key, &name, keys).zip(self.understand(key, &e.node, kind))
+        };
+        table.iter().filter_map(pair).collect()
+    }
+
     /// What was typed for `key`, which counts as known from now on.
     pub fn node(&mut self, key: &'static str) -> Option<&'a Node> {
         if !self.asked.contains(&key) {

@@ -26,6 +26,10 @@ pub struct TypedRule {
     pub rule: Option<Rule>,
 }
 
+/// How purchases may be gathered into items.
+const LEVELS: [(&str, Level); 3] =
+    [("product", Level::Product), ("group", Level::Group), ("category", Level::Category)];
+
 /// Reads one rule.
 pub fn read(s: &mut Section<'_>, known: &Known) -> TypedRule {
     let (id, formerly, ids) = ids(s);
@@ -33,15 +37,14 @@ pub fn read(s: &mut Section<'_>, known: &Known) -> TypedRule {
     let purpose = purpose(s);
     let Asked { trigger, window, festival } = trigger::read(s, purpose);
     let about = s.section("about", about);
-    let levels = [("product", Level::Product), ("group", Level::Group), ("category", Level::Category)];
-    let per = s.get("per", values::one_of(&levels)).unwrap_or(Level::Group);
+    let per = s.get("per", values::one_of(&LEVELS)).unwrap_or(Level::Group);
     let audience = s.section("members", audience);
     let to_message = message(s, known);
     let season = season(s);
     let class = class(s, purpose);
     let combine_within = s.get("combine_within", values::duration("3d"));
     let valid_for = s.get("valid_for", values::some_time("10d"));
-    let priority = s.get("priority", values::whole(-1000..=1000, "10")).unwrap_or(0) as i32;
+    let (priority, holdout) = standing(s);
     let steps = trigger::steps(s, known);
     let needs = s.section("needs", |s| needs(s, purpose));
     let rule = id.zip(trigger).zip(to_message.channel).map(|((id, trigger), channel)| {
@@ -60,6 +63,7 @@ pub fn read(s: &mut Section<'_>, known: &Known) -> TypedRule {
             combine_within: combine_within.unwrap_or(of.combine_within),
             valid_for: valid_for.unwrap_or(of.valid_for),
             priority,
+            holdout,
             steps,
             ..of
         }
@@ -86,6 +90,12 @@ fn season(s: &mut Section<'_>) -> (Option<Day>, Option<Day>) {
     (from, until)
 }
 
+/// How it stands beside other rules, and against none at all.
+fn standing(s: &mut Section<'_>) -> (i32, Option<f64>) {
+    let priority = s.get("priority", values::whole(-1000..=1000, "10")).unwrap_or(0) as i32;
+    (priority, s.get("holdout", values::share()))
+}
+
 /// What the rule's messages are for; where that is not said, what the other keys suggest.
 fn purpose(s: &mut Section<'_>) -> Purpose {
     let kinds = [("reminder", Purpose::Reminder), ("care", Purpose::Care)];
@@ -94,7 +104,8 @@ fn purpose(s: &mut Section<'_>) -> Purpose {
     kind.unwrap_or(guess)
 }
 
-fn about(s: &mut Section<'_>) -> About {
+/// Which products are meant.
+pub fn about(s: &mut Section<'_>) -> About {
     About {
         products: set(s, "product", values::text("a product id", "A-100")),
         categories: set(s, "category", values::text("a category", "coffee")),
@@ -103,7 +114,8 @@ fn about(s: &mut Section<'_>) -> About {
     }
 }
 
-fn audience(s: &mut Section<'_>) -> Audience {
+/// Which members are meant.
+pub fn audience(s: &mut Section<'_>) -> Audience {
     let stages = Stage::ALL.map(|stage| (stage.as_str(), stage));
     let memberships =
         [("active", Membership::Active), ("expired", Membership::Expired), ("none", Membership::None)];

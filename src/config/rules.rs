@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use super::guards::{self, TypedUnsuitable};
 use super::parse::read_file;
 use super::reader::{Section, did_you_mean};
 use super::rule::{self, TypedRule};
 use super::tree::{Place, Problems};
 use super::{shown, values};
-use crate::domain::calendar::{Festival, FestivalAction};
+use crate::domain::calendar::Festival;
 use crate::domain::ids::ChannelName;
 use crate::domain::lifecycle::Stages;
-use crate::domain::rules::{ConsentUnknown, Guards, Rules};
+use crate::domain::rules::{Guards, Rules};
 
 /// What rules may name.
 pub struct Known {
@@ -50,7 +51,9 @@ pub fn read(path: &Path, named_at: &Place, known: &Known, problems: &Problems) -
     all.note_unknown_festivals(problems);
     let stages = all.stages.map(|(_, stages)| stages).unwrap_or_default();
     let rules = all.rules.into_iter().filter(|r| r.enabled).filter_map(|r| r.rule).collect();
-    Some(Rules::new(rules, all.guards.map(|(_, g)| g).unwrap_or_default(), all.festivals, stages))
+    let unsuitable = all.unsuitable.into_iter().filter_map(|u| u.meaning).collect();
+    let rules = Rules::new(rules, all.guards.map(|(_, g)| g).unwrap_or_default(), all.festivals, stages);
+    Some(rules.with_unsuitable(unsuitable))
 }
 
 /// Rule tests (`*.test.toml`) and hidden files are no rules.
@@ -76,13 +79,15 @@ struct Typed {
     guards: Option<(Place, Guards)>,
     stages: Option<(Place, Stages)>,
     festivals: Vec<Festival>,
+    unsuitable: Vec<TypedUnsuitable>,
 }
 
 impl Typed {
     fn read(&mut self, s: &mut Section<'_>, known: &Known) {
         self.rules.extend(s.sections("rule", |s| rule::read(s, known)));
-        self.festivals.extend(s.sections("festival", festival).into_iter().flatten());
-        once(s, "guards", &mut self.guards, guards);
+        self.festivals.extend(s.sections("festival", guards::festival).into_iter().flatten());
+        self.unsuitable.extend(s.sections("unsuitable", guards::unsuitable));
+        once(s, "guards", &mut self.guards, guards::guards);
         once(s, "stages", &mut self.stages, stages);
     }
 
@@ -112,6 +117,13 @@ impl Typed {
                         "give each rule its own `id`; an earlier id in `formerly` belongs to one rule only";
                     problems.add(at, format!("the rule id \"{id}\" stands already at {first}"), help);
                 }
+            }
+        }
+        let mut seen: BTreeMap<&str, &Place> = BTreeMap::new();
+        for (id, at) in self.unsuitable.iter().filter_map(|u| u.id.as_ref()) {
+            if let Some(first) = seen.insert(id, at) {
+                let message = format!("the id \"{id}\" stands already at {first}");
+                problems.add(at, message, "give each [[unsuitable]] its own `id`");
             }
         }
     }
@@ -149,38 +161,4 @@ fn stages(s: &mut Section<'_>) -> Stages {
         s.problem("lapsed", "`stages.lapsed` lies above `stages.lapsing`", help);
     }
     stages
-}
-
-fn guards(s: &mut Section<'_>) -> Guards {
-    let default = Guards::default();
-    let unknown = [
-        ("webhook_only", ConsentUnknown::WebhookOnly),
-        ("allow", ConsentUnknown::Allow),
-        ("deny", ConsentUnknown::Deny),
-    ];
-    Guards {
-        quiet_hours: s.get("quiet_hours", values::daily_window("21:00-09:00")),
-        frequency_caps: s.list("frequency_cap", values::frequency_cap()).unwrap_or_default(),
-        holdout: s.get("holdout", values::share()).unwrap_or(default.holdout),
-        one_reminder_per_purchase: s
-            .get("one_reminder_per_purchase", values::switch())
-            .unwrap_or(default.one_reminder_per_purchase),
-        orders_fresh_within: s.get("orders_fresh_within", values::duration_or_off("36h")).flatten(),
-        consent_unknown: s
-            .get("consent_unknown", values::one_of(&unknown))
-            .unwrap_or(default.consent_unknown),
-    }
-}
-
-fn festival(s: &mut Section<'_>) -> Option<Festival> {
-    let actions = [
-        ("hold", FestivalAction::Hold),
-        ("pull_forward", FestivalAction::PullForward),
-        ("merge", FestivalAction::Merge),
-    ];
-    let name = s.required("name", values::text("a name", "Double 11"));
-    let from = s.required("from", values::month_day());
-    let until = s.required("until", values::month_day());
-    let action = s.required("do", values::one_of(&actions));
-    Some(Festival { name: name?, from: from?, until: until?, action: action? })
 }

@@ -7,7 +7,7 @@ use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use chrono_tz::{TZ_VARIANTS, Tz};
 
 use super::reader::{Fault, Kind, did_you_mean};
-use crate::domain::calendar::DailyWindow;
+use crate::domain::calendar::{DailyWindow, YearDay};
 use crate::domain::member::Purpose;
 use crate::domain::rules::FrequencyCap;
 
@@ -175,15 +175,24 @@ pub fn locale() -> Kind<'static, String> {
     })
 }
 
-/// Month and day of every year: `11-08`.
-pub fn month_day() -> Kind<'static, (u32, u32)> {
-    Kind::text("a month and day", "11-08", |text| {
-        let day = text.split_once('-').and_then(|(m, d)| Some((m.parse().ok()?, d.parse().ok()?)));
+/// A day that every year has: `11-08`, or `lunar 01-01` of the Chinese lunar calendar.
+pub fn year_day(example: &str) -> Kind<'static, YearDay> {
+    Kind::text("a month and day", example, |text| {
+        let (lunar, day) = match text.strip_prefix("lunar ") {
+            Some(day) => (true, day.trim_start()),
+            None => (false, text),
+        };
+        let day = day.split_once('-').and_then(|(m, d)| Some((m.parse().ok()?, d.parse().ok()?)));
         match day {
-            // Of the years, one that is no leap year.
-            Some((month, day)) if NaiveDate::from_ymd_opt(2026, month, day).is_some() => Ok((month, day)),
-            Some((2, 29)) => Err("not every year has a 29 February: take 02-28 or 03-01".to_owned()),
-            _ => Err("two digits for the month, two for the day".to_owned()),
+            Some((month @ 1..=12, day @ 1..=30)) if lunar => Ok(YearDay::Lunar(month, day)),
+            // Of the years, one with a 29 February.
+            Some((month, day)) if !lunar && NaiveDate::from_ymd_opt(2028, month, day).is_some() => {
+                Ok(YearDay::Solar(month, day))
+            }
+            _ => {
+                Err("two digits for the month, two for the day; `lunar` before it where it is meant"
+                    .to_owned())
+            }
         }
     })
 }
@@ -280,9 +289,14 @@ mod tests {
         for text in ["10:00", "10-12", "10:00-10:00", "00:00-24:00", "10:00-25:00", "10:00-12:00-14:00"] {
             assert_eq!(window(text), None, "{text}");
         }
-        assert_eq!(understood(month_day(), "11-08"), Some((11, 8)));
-        for text in ["02-29", "13-01", "1108", "2026-11-08"] {
-            assert_eq!(understood(month_day(), text), None, "{text}");
+        let day = |text| understood(year_day("11-08"), text);
+        assert_eq!(day("11-08"), Some(YearDay::Solar(11, 8)));
+        assert_eq!(day("02-29"), Some(YearDay::Solar(2, 29)));
+        assert_eq!(day("lunar 12-28"), Some(YearDay::Lunar(12, 28)));
+        for text in
+            ["02-30", "13-01", "1108", "2026-11-08", "lunar 13-01", "lunar 12-31", "lunar01-01", "農曆 01-01"]
+        {
+            assert_eq!(day(text), None, "{text}");
         }
     }
 

@@ -2,27 +2,32 @@
 
 use std::sync::Arc;
 
-use super::Parts;
-use crate::domain::assemble::assemble;
+use super::{Parts, budget};
+use crate::domain::assemble::assemble_within;
+use crate::domain::budget::Allowance;
 use crate::domain::change::Change;
+use crate::domain::ids::{RuleId, Timestamp};
+use crate::domain::member::MemberView;
 use crate::domain::reason::Reason;
 use crate::store::{Pick, StoreError};
 
 /// Members assembled in one transaction.
-const PAGE: usize = 500;
+pub(super) const PAGE: usize = 500;
 
-/// Assembles everything that is due; says how many jobs were made, and wakes the queue when there are any.
+/// Assembles everything that is due, as far as the shop's day allows; says how many jobs were made, and wakes the queue
+/// when there are any.
 ///
 /// # Errors
 /// When the ledger fails; what was assembled before stays.
 pub async fn assemble_due(parts: &Arc<Parts>) -> Result<u64, StoreError> {
+    if let Some(budget) = parts.knowledge().rules.guards.daily_budget {
+        return budget::assemble_within(parts, budget).await;
+    }
     let mut jobs = 0;
     loop {
-        let page = assemble_page(parts).await?;
+        let now = parts.clock.now();
+        let page = decide(parts, Pick::Due(PAGE), now, |_| Allowance::Everything).await?;
         jobs += page.jobs;
-        if page.jobs > 0 {
-            parts.due.notify_waiters();
-        }
         // A page may hold fewer members than it could while more are due; one that changed nothing ends the turn.
         if !page.changed {
             return Ok(jobs);
@@ -30,46 +35,59 @@ pub async fn assemble_due(parts: &Arc<Parts>) -> Result<u64, StoreError> {
     }
 }
 
-struct Page {
-    jobs: u64,
-    changed: bool,
+/// What assembling some members did.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Page {
+    pub jobs: u64,
+    pub changed: bool,
 }
 
-async fn assemble_page(parts: &Arc<Parts>) -> Result<Page, StoreError> {
+/// Assembles the members of `pick`; `allow` says how much of each one's.
+pub(super) async fn decide<F>(
+    parts: &Arc<Parts>,
+    pick: Pick,
+    now: Timestamp,
+    allow: F,
+) -> Result<Page, StoreError>
+where
+    F: Fn(&MemberView) -> Allowance + Send + 'static,
+{
     let knowledge = parts.knowledge();
-    let now = parts.clock.now();
     let decided = parts
         .store
-        .decide(Pick::Due(PAGE), now, knowledge.caps_since(now), move |view, catalog| {
-            let changes = assemble(view, &knowledge.shop(catalog), now);
+        .decide(pick, now, knowledge.caps_since(now), move |view, catalog| {
+            let changes = assemble_within(view, &knowledge.shop(catalog), now, &allow(view));
             let ends: Vec<End> = changes.iter().map(end).collect();
             (changes, ends)
         })
         .await?;
-    let (mut jobs, mut changed) = (0, false);
+    let mut page = Page::default();
     for member in &decided {
         for (end, _) in member.value.iter().zip(&member.applied).filter(|(_, applied)| **applied) {
-            changed = true;
+            page.changed = true;
             match end {
-                End::Job => jobs += 1,
-                End::Closed(reason) => parts.tally.skipped(*reason),
+                End::Job => page.jobs += 1,
+                End::Closed(rule, reason) => parts.tally.closed(rule, *reason),
                 End::Other => {}
             }
         }
     }
-    Ok(Page { jobs, changed })
+    if page.jobs > 0 {
+        parts.due.notify_waiters();
+    }
+    Ok(page)
 }
 
 enum End {
     Job,
-    Closed(Reason),
+    Closed(RuleId, Reason),
     Other,
 }
 
 fn end(change: &Change) -> End {
     match change {
         Change::Assemble(..) => End::Job,
-        Change::Close(_, reason) => End::Closed(*reason),
+        Change::Close(key, reason) => End::Closed(key.rule.clone(), *reason),
         _ => End::Other,
     }
 }

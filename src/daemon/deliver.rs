@@ -12,7 +12,7 @@ use super::Parts;
 use super::clock::real_time;
 use super::group::Group;
 use crate::channel::{Letter, Scope};
-use crate::domain::assemble::{Claim, claim};
+use crate::domain::assemble::{Claim, UNSUITABLE, claim};
 use crate::domain::change::Change;
 use crate::domain::guards::Verdict;
 use crate::domain::ids::{ChannelName, JobId};
@@ -171,7 +171,7 @@ async fn claim_group(parts: &Arc<Parts>, jobs: &[JobRef]) -> Result<HashMap<JobI
         for (job, person, claim, deciding) in member.value {
             let applied = deciding.and_then(|i| member.applied.get(i)).copied().unwrap_or(false);
             if applied {
-                count(parts, &claim);
+                count(parts, &job, &claim);
             }
             if let (Claim::Send(content), true) = (claim, applied) {
                 let handover = Handover { member: person, content: *content, job };
@@ -182,9 +182,14 @@ async fn claim_group(parts: &Arc<Parts>, jobs: &[JobRef]) -> Result<HashMap<JobI
     Ok(answers)
 }
 
-fn count(parts: &Parts, claim: &Claim) {
-    if let Claim::Held(Verdict::Skip(reason)) = claim {
-        parts.tally.skipped(*reason);
+fn count(parts: &Parts, job: &Job, claim: &Claim) {
+    match claim {
+        Claim::Held(Verdict::Skip(reason)) => parts.tally.closed(&job.rule, *reason),
+        Claim::Send(content) if job.tries == 0 => {
+            let cautions = content.guards.iter().filter(|judgement| judgement.guard == UNSUITABLE);
+            cautions.for_each(|_| parts.tally.unsuitable(&job.rule, "caution"));
+        }
+        _ => {}
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where the rings meet: planner, assembler, dispatcher and worker over one ledger, until told to stop.
 
 mod assembler;
+mod budget;
 mod clock;
 mod deliver;
 mod dispatcher;

@@ -1,7 +1,7 @@
 //! Owns the long run: which loops a role has, their turns, and the drain at the end; decides nothing itself.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -13,11 +13,14 @@ use super::{Parts, assembler, dispatcher, keeper, learn, planner};
 use crate::domain::ids::{Day, Timestamp};
 use crate::domain::shop::Knowledge;
 use crate::queue::{Health, Transport, WorkerOptions, work};
+use crate::store::Pause;
 
 /// How often the planner looks for members that someone woke.
 const PLANNER_TURN: Duration = Duration::from_millis(500);
 /// What turns have left to end in, after the deliveries' grace period.
 const LAST_TURN: Duration = Duration::from_secs(5);
+/// How often the ledger is asked what it alone knows: the age of the orders, what is paused.
+const LOOK_TURN: Duration = Duration::from_secs(1);
 /// How often leases are looked after.
 const KEEPER_TURN: Duration = Duration::from_secs(5);
 /// How often due ids are offered to Redis, and finished ones swept out.
@@ -49,8 +52,8 @@ pub async fn run(parts: Arc<Parts>, role: Role, stop: CancellationToken) -> anyh
         keeper::reclaim(&parts, true).await.context("the ledger cannot be taken over")?;
     }
     let loops = TaskTracker::new();
-    let p = parts.clone();
-    loops.spawn(turns(stop.clone(), KEEPER_TURN, move || look_turn(p.clone())));
+    let (p, paused) = (parts.clone(), Arc::default());
+    loops.spawn(turns(stop.clone(), LOOK_TURN, move || look_turn(p.clone(), Arc::clone(&paused))));
     if role == Role::All || role == Role::Planner {
         start_planner(&loops, &parts, &stop);
     }
@@ -141,8 +144,11 @@ async fn reclaim_turn(parts: Arc<Parts>) {
 }
 
 /// Every role looks whether the ledger answers, and how old the orders are: guards are judged in all of them.
-async fn look_turn(parts: Arc<Parts>) {
-    let looked = keeper::look_at_feed(&parts).await;
+async fn look_turn(parts: Arc<Parts>, paused: Arc<Mutex<Vec<Pause>>>) {
+    let looked = match keeper::look_at_feed(&parts).await {
+        Ok(()) => keeper::look_at_pauses(&parts, &paused).await,
+        Err(error) => Err(error),
+    };
     parts.readiness.note("store", &looked);
 }
 

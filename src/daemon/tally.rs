@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
-use crate::domain::ids::ChannelName;
+use crate::domain::ids::{ChannelName, RuleId};
 use crate::domain::job::JobState;
 use crate::domain::reason::Reason;
 
@@ -71,6 +71,20 @@ impl Tally {
         metrics::counter!("replenish_skipped_total", "reason" => reason.as_str()).increment(1);
     }
 
+    /// A guard ended an occasion or a job of this rule.
+    pub fn closed(&self, rule: &RuleId, reason: Reason) {
+        self.skipped(reason);
+        if reason == Reason::Unsuitable {
+            self.unsuitable(rule, "skip");
+        }
+    }
+
+    /// Something did not suit the member, and this was done about it.
+    pub fn unsuitable(&self, rule: &RuleId, done: &'static str) {
+        metrics::counter!("replenish_unsuitable_total", "rule" => rule.to_string(), "do" => done)
+            .increment(1);
+    }
+
     /// The counters now.
     pub fn count(&self) -> Count {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -96,6 +110,11 @@ pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
     metrics::describe_counter!("replenish_occasions_total", "Occasions planned, moved and withdrawn");
     metrics::describe_counter!("replenish_jobs_total", "Jobs by the state a hand-over left them in");
     metrics::describe_counter!("replenish_skipped_total", "Occasions and jobs that a guard ended, by reason");
+    metrics::describe_counter!(
+        "replenish_unsuitable_total",
+        "What did not suit a member, and what was done about it"
+    );
+    metrics::describe_gauge!("replenish_paused", "Pauses in force, by what they stop");
     metrics::describe_gauge!("replenish_in_flight", "Jobs queued or sending");
     metrics::describe_gauge!("replenish_worker_well", "1 while the worker polls its queue");
     metrics::describe_gauge!("replenish_worker_restarts", "Restarts of the worker since the start");

@@ -127,8 +127,13 @@ fn judge_ahead(person: &Person<'_>, shop: &Shop<'_>, occasion: &Occasion, now: T
     let judge = Judge { person, shop, rule, now: occasion.ready_at().max(now) };
     let verdict = match judge.occasion(occasion) {
         Verdict::Send => {
-            let channel = rule.channel_for(&person.view.member);
-            let message = Message { channel, valid_until: occasion.valid_until, job: None, fresh: &[] };
+            let message = Message {
+                channel: rule.channel_for(&person.view.member),
+                valid_until: occasion.valid_until,
+                job: None,
+                fresh: &[],
+                used_up_until: None,
+            };
             judge.message(&message).0
         }
         against => against,
@@ -143,5 +148,5 @@ fn judge_ahead(person: &Person<'_>, shop: &Shop<'_>, occasion: &Occasion, now: T
 
 /// Objections that hang on the hour, not on the member: today's say nothing of another day.
 fn passes(reason: Reason) -> bool {
-    matches!(reason, Reason::QuietHours | Reason::FrequencyCap | Reason::OrdersStale)
+    matches!(reason, Reason::QuietHours | Reason::FrequencyCap | Reason::MinimumGap | Reason::OrdersStale)
 }

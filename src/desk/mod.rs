@@ -11,6 +11,7 @@ pub mod explain;
 pub mod forecast;
 pub mod import;
 pub mod jobs;
+pub mod pause;
 pub mod plan;
 pub mod suppress;
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::foresee::{Foreseen, foresee};
 use super::{DeskError, PAGE};
+use crate::domain::budget::shop_day;
 use crate::domain::change::Change;
 use crate::domain::ids::{RuleId, Timestamp};
 use crate::domain::reason::Reason;
@@ -29,7 +30,7 @@ pub struct DryRun {
     pub by_rule: BTreeMap<RuleId, u64>,
     /// Why nothing goes: silences of rules, and what is due that guards end or hold until it is over.
     pub skipped: BTreeMap<Reason, u64>,
-    /// Why what is due goes later.
+    /// Why what is due goes later; for the daily budget, in messages.
     pub held: BTreeMap<Reason, u64>,
 }
 
@@ -49,16 +50,31 @@ pub async fn plan(
     let mut after = None;
     loop {
         let page = store.views(after, PAGE, now, knowledge.caps_since(now)).await?;
-        let Some((last, _)) = page.last() else { return Ok(run) };
+        let Some((last, _)) = page.last() else { break };
         after = Some(*last);
         for (_, view) in page {
             run.count(&foresee(view, &shop, now), now);
         }
         progress(run.members);
     }
+    if let Some(budget) = knowledge.rules.guards.daily_budget {
+        let (from, until) = shop_day(now, knowledge.zone);
+        let gone = store.assembled_within(from, until, knowledge.shadow).await?;
+        run.keep_within(u64::from(budget).saturating_sub(gone));
+    }
+    Ok(run)
 }
 
 impl DryRun {
+    /// Messages for which the shop's day has no room wait.
+    fn keep_within(&mut self, left: u64) {
+        let over = self.due_now.saturating_sub(left);
+        if over > 0 {
+            self.due_now = left;
+            *self.held.entry(Reason::DailyBudget).or_default() += over;
+        }
+    }
+
     fn count(&mut self, member: &Foreseen, now: Timestamp) {
         self.members += 1;
         for change in &member.planned {

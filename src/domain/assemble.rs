@@ -5,28 +5,46 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
+use super::budget::Allowance;
 use super::catalog::Item;
 use super::change::Change;
 use super::guards::{Judge, Message, Verdict};
-use super::ids::{Day, JobId, ProductKey, RuleId, Timestamp};
+use super::ids::{Day, JobId, RuleId, Timestamp};
 use super::job::{Content, ItemFacts, Job, JobState, Judgement};
 use super::member::MemberView;
 use super::occasion::{Occasion, OccasionKey};
 use super::reason::{Language, Reason};
 use super::rules::Rule;
 use super::shop::{Person, Shop};
+use super::unsuitable::{UnsuitableAction, text_for, unsuitable};
 use super::wording::why;
 
 /// A live job waits this long before it asks again whether the shop still runs in shadow.
 const SHADOW_LOOK: TimeDelta = TimeDelta::hours(1);
 
+/// The guard under which a caution stands in the record.
+pub const UNSUITABLE: &str = "unsuitable";
+
 /// Turns what is due into jobs: all open occasions of a rule and step due within `combine_within` of the first go
 /// into one, as far as the guards let them through; what they hold or end is recorded.
 pub fn assemble(view: &MemberView, shop: &Shop<'_>, now: Timestamp) -> Vec<Change> {
+    assemble_within(view, shop, now, &Allowance::Everything)
+}
+
+/// The same, as far as the shop's day allows.
+pub fn assemble_within(
+    view: &MemberView,
+    shop: &Shop<'_>,
+    now: Timestamp,
+    allowance: &Allowance,
+) -> Vec<Change> {
     let person = Person::of(view, shop);
     let mut changes = Vec::new();
     let mut fresh: Vec<Job> = Vec::new();
     for (rule, occasions) in due_groups(view, shop, now) {
+        if !occasions.first().is_some_and(|o| allowance.covers(&rule.id, o.key.step)) {
+            continue;
+        }
         let judge = Judge { person: &person, shop, rule, now };
         let (through, against) = sift(&judge, &occasions);
         changes.extend(against);
@@ -34,24 +52,29 @@ pub fn assemble(view: &MemberView, shop: &Shop<'_>, now: Timestamp) -> Vec<Chang
             continue;
         }
         let valid_until = through.iter().map(|o| o.valid_until).max().unwrap_or(now);
+        let used_up_until = allowance.used_up_until();
         let channel = rule.channel_for(&view.member);
-        let message = Message { channel, valid_until, job: None, fresh: &fresh };
+        let message = Message { channel, valid_until, job: None, fresh: &fresh, used_up_until };
         match judge.message(&message) {
             (Verdict::Send, record) => {
                 let job = compose_job(&judge, &through, valid_until, record);
                 fresh.push(job.clone());
                 changes.push(Change::Assemble(Box::new(job), keys(&through)));
             }
-            (Verdict::Defer(until, reason), _) => {
-                changes.extend(through.iter().map(|o| Change::Hold(o.key.clone(), until, reason)));
-            }
-            (Verdict::Skip(reason), _) => {
-                changes.extend(through.iter().map(|o| Change::Close(o.key.clone(), reason)));
-            }
+            (against, _) => changes.extend(through.iter().filter_map(|o| put_back(o, against))),
         }
     }
     changes.extend(orphans(view, shop, now));
     changes
+}
+
+/// What a verdict against its message does to an occasion.
+fn put_back(occasion: &Occasion, verdict: Verdict) -> Option<Change> {
+    match verdict {
+        Verdict::Send => None,
+        Verdict::Defer(until, reason) => Some(Change::Hold(occasion.key.clone(), until, reason)),
+        Verdict::Skip(reason) => Some(Change::Close(occasion.key.clone(), reason)),
+    }
 }
 
 /// What became of a claim.
@@ -124,9 +147,7 @@ pub fn judge_job(
         return nothing_left(against);
     }
     let against = against.into_iter().map(ended).collect();
-    let message =
-        Message { channel: &job.channel, valid_until: job.valid_until, job: Some(&job.id), fresh: &[] };
-    let (verdict, record) = judge.message(&message);
+    let (verdict, record) = judge.message(&Message::of(job));
     match (&job.content, verdict) {
         // An opt-out is the member's word: the job ends, it does not wait for a change of mind.
         (_, Verdict::Defer(_, reason @ (Reason::Suppressed | Reason::NoConsent | Reason::NoAddress))) => {
@@ -179,10 +200,9 @@ fn sift<'a>(judge: &Judge<'_>, occasions: &[&'a Occasion]) -> (Vec<&'a Occasion>
     let mut through = Vec::new();
     let mut against = Vec::new();
     for occasion in occasions {
-        match judge.occasion(occasion) {
-            Verdict::Send => through.push(*occasion),
-            Verdict::Defer(until, reason) => against.push(Change::Hold(occasion.key.clone(), until, reason)),
-            Verdict::Skip(reason) => against.push(Change::Close(occasion.key.clone(), reason)),
+        match put_back(occasion, judge.occasion(occasion)) {
+            None => through.push(*occasion),
+            Some(change) => against.push(change),
         }
     }
     (through, against)
@@ -245,20 +265,14 @@ fn job_id(judge: &Judge<'_>, rule: &RuleId, through: &[&Occasion]) -> JobId {
 }
 
 /// What the message says of these occasions.
-fn compose(judge: &Judge<'_>, through: &[&Occasion], guards: Vec<Judgement>) -> Content {
+fn compose(judge: &Judge<'_>, through: &[&Occasion], mut guards: Vec<Judgement>) -> Content {
     let member = &judge.person.view.member;
     let locale = judge.person.locale().to_owned();
     let language = Language::of(&locale);
     let first = through.first().and_then(|o| o.evidence.as_ref().map(|e| (name_of(judge, o), e)));
     let today = Day::of(judge.now, judge.shop.zone).date();
     let stage = first.as_ref().map_or(super::lifecycle::Stage::New, |(_, e)| e.stage);
-    let mut cautions: Vec<String> = Vec::new();
-    let about_items = through.iter().filter(|o| o.key.item != Item::Anything);
-    for text in about_items.clone().filter_map(|o| product_of(judge, o)?.caution.clone()) {
-        if !cautions.contains(&text) {
-            cautions.push(text);
-        }
-    }
+    let cautions = cautions(judge, through, &locale, &mut guards);
     Content {
         member: member.id.clone(),
         name: member.name.clone(),
@@ -266,7 +280,7 @@ fn compose(judge: &Judge<'_>, through: &[&Occasion], guards: Vec<Judgement>) -> 
         stage,
         tags: member.tags.iter().cloned().collect(),
         region: member.region.clone(),
-        items: about_items.filter_map(|o| item_facts(judge, o)).collect(),
+        items: through.iter().filter_map(|o| item_facts(judge, o)).collect(),
         reason: first
             .map_or_else(String::new, |(name, evidence)| why(language, Some(&name), evidence, today)),
         cautions,
@@ -274,8 +288,33 @@ fn compose(judge: &Judge<'_>, through: &[&Occasion], guards: Vec<Judgement>) -> 
     }
 }
 
+/// What to beware of: what the products say of themselves, and what does not suit this member, which goes on record.
+fn cautions(
+    judge: &Judge<'_>,
+    through: &[&Occasion],
+    locale: &str,
+    guards: &mut Vec<Judgement>,
+) -> Vec<String> {
+    let mut cautions: Vec<String> = Vec::new();
+    let mut add = |text: String| {
+        if !cautions.contains(&text) {
+            cautions.push(text)
+        }
+    };
+    through.iter().filter_map(|o| product_of(judge, o)?.caution.clone()).for_each(&mut add);
+    for found in through.iter().flat_map(|o| unsuitable(judge.person, judge.shop, o.key.item, judge.now)) {
+        let UnsuitableAction::Caution(texts) = &found.action else { continue };
+        text_for(texts, locale, judge.shop.locale).map(str::to_owned).into_iter().for_each(&mut add);
+        let judgement = Judgement { guard: UNSUITABLE.to_owned(), verdict: format!("caution: {}", found.id) };
+        if !guards.contains(&judgement) {
+            guards.push(judgement);
+        }
+    }
+    cautions
+}
+
 fn item_facts(judge: &Judge<'_>, occasion: &Occasion) -> Option<ItemFacts> {
-    let evidence = occasion.evidence.as_ref()?;
+    let evidence = occasion.evidence.as_ref().filter(|_| occasion.key.item != Item::Anything)?;
     let need = evidence.need.as_ref();
     let product = product_of(judge, occasion);
     Some(ItemFacts {
@@ -298,18 +337,8 @@ fn name_of(judge: &Judge<'_>, occasion: &Occasion) -> String {
     product.unwrap_or_else(|| judge.shop.catalog.item_name(occasion.key.item))
 }
 
-/// The product that stands for the item: the one bought most often, of these the one bought last.
 fn product_of<'a>(judge: &Judge<'a>, occasion: &Occasion) -> Option<&'a super::catalog::Product> {
-    let catalog = judge.shop.catalog;
-    let bought =
-        judge.person.history.purchases().iter().filter(|p| catalog.contains(occasion.key.item, p.product));
-    let mut times: BTreeMap<ProductKey, (usize, Timestamp)> = BTreeMap::new();
-    for purchase in bought {
-        let (count, last) = times.entry(purchase.product).or_insert((0, purchase.at));
-        (*count, *last) = (*count + 1, purchase.at);
-    }
-    let (usual, _) = times.into_iter().max_by_key(|(_, much)| *much)?;
-    catalog.product(usual)
+    judge.person.usual_product(occasion.key.item)
 }
 
 fn keys(occasions: &[&Occasion]) -> Vec<OccasionKey> {

@@ -4,6 +4,7 @@ use chrono::{Datelike, NaiveDate, NaiveTime, TimeDelta, TimeZone, Weekday};
 use chrono_tz::Tz;
 
 use super::ids::{Day, Timestamp};
+use super::lunar;
 
 /// Hours of every day, member-local; wraps past midnight when `until` is not after `from`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,12 +62,34 @@ impl Weekdays {
 pub struct Festival {
     /// Its name for people.
     pub name: String,
-    /// Month and day of its first day.
-    pub from: (u32, u32),
-    /// Month and day of its last day; before `from` it ends in the next year.
-    pub until: (u32, u32),
+    /// Its first day.
+    pub from: YearDay,
+    /// Its last day: the first such day that is not before `from`.
+    pub until: YearDay,
     /// What happens to messages that fall due in it.
     pub action: FestivalAction,
+}
+
+/// A day that every year has. Where a year's month is shorter, its last day is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum YearDay {
+    /// Month and day.
+    Solar(u32, u32),
+    /// Month and day of the Chinese lunar calendar.
+    Lunar(u32, u32),
+}
+
+impl YearDay {
+    /// The day in the year, of its own calendar, that begins in `year`; `None` beyond what the calendar covers.
+    pub fn in_year(self, year: i32) -> Option<Day> {
+        let date = match self {
+            // Of all bounds only 29 February is not in every year.
+            YearDay::Solar(month, day) => NaiveDate::from_ymd_opt(year, month, day)
+                .or_else(|| NaiveDate::from_ymd_opt(year, month, day.checked_sub(1)?)),
+            YearDay::Lunar(month, day) => lunar::date(year, month, day),
+        };
+        date.map(Day::from)
+    }
 }
 
 /// What happens to messages that fall due in a festival.
@@ -81,24 +104,24 @@ pub enum FestivalAction {
 }
 
 impl Festival {
-    /// Its first day in a year.
-    pub fn starts_in(&self, year: i32) -> Option<Day> {
-        NaiveDate::from_ymd_opt(year, self.from.0, self.from.1).map(Day::from)
+    /// Its first and last day in the year, of the calendar of `from`, that begins in `year`.
+    pub fn span(&self, year: i32) -> Option<(Day, Day)> {
+        let from = self.from.in_year(year)?;
+        let until =
+            (year - 1..=year + 2).filter_map(|year| self.until.in_year(year)).find(|day| *day >= from)?;
+        Some((from, until))
     }
 
     /// The day on which a message goes that falls due on `day`.
     pub fn moves(&self, day: Day) -> Option<Day> {
-        let date = day.date();
-        let on = |year: i32, (month, day): (u32, u32)| NaiveDate::from_ymd_opt(year, month, day);
-        // A festival over the turn of the year covers `day` from the year before or from this year.
-        [date.year() - 1, date.year()].into_iter().find_map(|year| {
-            let from = on(year, self.from)?;
-            let until = on(year + i32::from(self.until < self.from), self.until)?;
-            (from <= date && date <= until).then(|| match self.action {
-                FestivalAction::Hold => Day::from(until).plus(1),
-                FestivalAction::PullForward => Day::from(from).plus(-1),
-                FestivalAction::Merge => Day::from(from),
-            })
+        // A festival over the turn of a year began in the year before; a lunar year ends in the next solar one.
+        let year = day.date().year();
+        let spans = (year - 2..=year).filter_map(|year| self.span(year));
+        let (from, until) = spans.into_iter().find(|(from, until)| *from <= day && day <= *until)?;
+        Some(match self.action {
+            FestivalAction::Hold => until.plus(1),
+            FestivalAction::PullForward => from.plus(-1),
+            FestivalAction::Merge => from,
         })
     }
 }
@@ -232,14 +255,33 @@ mod tests {
     }
 
     #[test]
-    fn festivals_move_days_also_over_the_turn_of_the_year() {
-        let festival = |from, until, action| Festival { name: String::new(), from, until, action };
-        let day = |y, m, d| Day::from(NaiveDate::from_ymd_opt(y, m, d).unwrap());
-        let eleven = festival((11, 8), (11, 12), FestivalAction::Hold);
-        assert_eq!(eleven.moves(day(2026, 11, 10)), Some(day(2026, 11, 13)));
-        assert_eq!(eleven.moves(day(2026, 11, 13)), None);
-        let new_year = festival((12, 30), (1, 2), FestivalAction::PullForward);
-        assert_eq!(new_year.moves(day(2027, 1, 1)), Some(day(2026, 12, 29)));
-        assert_eq!(new_year.moves(day(2026, 12, 31)), Some(day(2026, 12, 29)));
+    fn festivals_move_days_also_over_the_turn_of_a_year() {
+        use YearDay::{Lunar, Solar};
+        let day = |text: &str| Day::from(text.parse::<NaiveDate>().unwrap());
+        let rows = [
+            (Solar(11, 8), Solar(11, 12), FestivalAction::Hold, "2026-11-10", Some("2026-11-13")),
+            (Solar(11, 8), Solar(11, 12), FestivalAction::Hold, "2026-11-13", None),
+            (Solar(12, 30), Solar(1, 2), FestivalAction::PullForward, "2027-01-01", Some("2026-12-29")),
+            (Solar(12, 30), Solar(1, 2), FestivalAction::PullForward, "2026-12-31", Some("2026-12-29")),
+            // a leap day falls to the 28th where there is none
+            (Solar(2, 29), Solar(2, 29), FestivalAction::Hold, "2028-02-29", Some("2028-03-01")),
+            (Solar(2, 29), Solar(2, 29), FestivalAction::Hold, "2028-02-28", None),
+            (Solar(2, 29), Solar(2, 29), FestivalAction::Hold, "2026-02-28", Some("2026-03-01")),
+            (Solar(2, 20), Solar(2, 29), FestivalAction::Hold, "2027-02-28", Some("2027-03-01")),
+            // the last month of this lunar year has 29 days, and the feast lies over its end
+            (Lunar(12, 28), Lunar(1, 5), FestivalAction::Hold, "2026-02-17", Some("2026-02-22")),
+            (Lunar(12, 28), Lunar(1, 5), FestivalAction::Merge, "2026-02-20", Some("2026-02-15")),
+            (Lunar(12, 28), Lunar(1, 5), FestivalAction::Hold, "2026-02-14", None),
+            (Lunar(12, 28), Lunar(1, 5), FestivalAction::Hold, "2027-02-03", None),
+            (Lunar(12, 28), Lunar(1, 5), FestivalAction::PullForward, "2027-02-10", Some("2027-02-03")),
+            (Lunar(12, 30), Lunar(12, 30), FestivalAction::Hold, "2026-02-16", Some("2026-02-17")),
+            // one bound in each calendar
+            (Solar(1, 25), Lunar(1, 5), FestivalAction::Hold, "2026-02-21", Some("2026-02-22")),
+            (Lunar(12, 28), Solar(1, 10), FestivalAction::Hold, "2026-01-05", Some("2026-01-11")),
+        ];
+        for (from, until, action, due, expected) in rows {
+            let festival = Festival { name: String::new(), from, until, action };
+            assert_eq!(festival.moves(day(due)), expected.map(day), "{festival:?} {due}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Owns the verdicts: send, defer until, skip because; judged when a job is assembled and again when it is claimed.
 
+mod caps;
+
 use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
@@ -11,9 +13,10 @@ use super::occasion::{Occasion, OccasionState};
 use super::order::PurchaseDay;
 use super::plan::{hours, is_subscribed};
 use super::reason::Reason;
-use super::rules::{Class, ConsentUnknown, FrequencyCap, Rule};
+use super::rules::{Class, ConsentUnknown, Rule};
 use super::shop::{Person, Shop};
 use super::trigger::{Trigger, Unless};
+use super::unsuitable::{UnsuitableAction, unsuitable};
 
 /// What a guard says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +55,16 @@ pub struct Message<'a> {
     pub job: Option<&'a JobId>,
     /// Jobs assembled in this very decision, which the ledger does not show yet.
     pub fresh: &'a [Job],
+    /// When the next shop day begins, while this one has no room for new messages; a job has its place already.
+    pub used_up_until: Option<Timestamp>,
+}
+
+impl<'a> Message<'a> {
+    /// A job on its way.
+    pub fn of(job: &'a Job) -> Self {
+        let (channel, valid_until) = (&job.channel, job.valid_until);
+        Self { channel, valid_until, job: Some(&job.id), fresh: &[], used_up_until: None }
+    }
 }
 
 impl<'a> Judge<'a> {
@@ -60,9 +73,10 @@ impl<'a> Judge<'a> {
         if occasion.valid_until <= self.now {
             return Verdict::Skip(Reason::Expired);
         }
-        let guards: [OccasionGuard<'a>; 6] = [
+        let guards: [OccasionGuard<'a>; 7] = [
             Judge::still_needed,
             Judge::follows,
+            Judge::suitable,
             Judge::not_held_out,
             Judge::not_reminded,
             Judge::item_not_suppressed,
@@ -73,13 +87,16 @@ impl<'a> Judge<'a> {
 
     /// Judges the message as a whole; the record names every guard that was asked.
     pub fn message(&self, message: &Message<'_>) -> (Verdict, Vec<Judgement>) {
-        let guards: [MessageGuard<'a>; 6] = [
+        let guards: [MessageGuard<'a>; 9] = [
             ("suppression", Judge::not_suppressed),
             ("consent", Judge::consented),
             ("address", Judge::reachable),
+            ("paused", Judge::not_paused),
             ("orders_fresh_within", Judge::orders_fresh),
             ("quiet_hours", Judge::hours_allow),
+            ("minimum_gap", Judge::after_the_gap),
             ("frequency_cap", Judge::below_caps),
+            ("daily_budget", Judge::within_budget),
         ];
         let mut record = Vec::with_capacity(guards.len());
         for (name, guard) in guards {
@@ -170,8 +187,14 @@ impl<'a> Judge<'a> {
         days.last().is_some_and(|d| d.anchor.as_str() == occasion.key.cycle.as_str())
     }
 
+    fn suitable(&self, occasion: &Occasion) -> Verdict {
+        let mut against = unsuitable(self.person, self.shop, occasion.key.item, self.now);
+        let skips = against.any(|u| u.action == UnsuitableAction::Skip);
+        if skips { Verdict::Skip(Reason::Unsuitable) } else { Verdict::Send }
+    }
+
     fn not_held_out(&self, _: &Occasion) -> Verdict {
-        let share = self.shop.rules.guards.holdout;
+        let share = self.rule.holdout.unwrap_or(self.shop.rules.guards.holdout);
         if share > 0.0 && holdout_share(&self.person.view.member.id, &self.rule.id) < share {
             return Verdict::Skip(Reason::Holdout);
         }
@@ -254,6 +277,15 @@ impl<'a> Judge<'a> {
         Verdict::Send
     }
 
+    /// Whoever resumes lets go of what is held.
+    fn not_paused(&self, message: &Message<'_>) -> Verdict {
+        let mut pauses = self.person.view.pauses.iter();
+        match pauses.any(|pause| pause.stops(self.rule, message.channel)) {
+            true => Verdict::Defer(Timestamp::MAX_UTC, Reason::Paused),
+            false => Verdict::Send,
+        }
+    }
+
     fn orders_fresh(&self, _: &Message<'_>) -> Verdict {
         let Some(within) = self.shop.rules.guards.orders_fresh_within else { return Verdict::Send };
         let fresh = self.shop.orders_at.is_some_and(|at| at + within >= self.now);
@@ -269,49 +301,6 @@ impl<'a> Judge<'a> {
             return Verdict::Send;
         }
         Verdict::Defer(hours.next(self.now), Reason::QuietHours)
-    }
-
-    fn below_caps(&self, message: &Message<'_>) -> Verdict {
-        let caps = &self.shop.rules.guards.frequency_caps;
-        let mine = |cap: &&FrequencyCap| cap.purpose.is_none_or(|p| p == self.rule.purpose());
-        let free_at = caps.iter().filter(mine).filter_map(|cap| self.free_at(cap, message)).max();
-        match free_at {
-            None => Verdict::Send,
-            Some(at) if at >= message.valid_until => Verdict::Skip(Reason::FrequencyCap),
-            Some(at) => {
-                let at = hours(self.person, self.shop, self.rule).next(at);
-                Verdict::Defer(at, Reason::FrequencyCap)
-            }
-        }
-    }
-
-    /// True when `other` counts against the cap of `job`: it went already, or its turn comes first. Two that wait for
-    /// each other would both wait for ever.
-    fn goes_before(&self, other: &Job, job: &JobId) -> bool {
-        let waits = |j: &Job| matches!(j.state, JobState::Scheduled | JobState::Queued);
-        let mine = self.person.view.job(job);
-        other.id != *job
-            && (!waits(other) || mine.is_none_or(|mine| (other.due_at, &other.id) < (mine.due_at, &mine.id)))
-    }
-
-    /// When a full cap has room again; `None` when it has room now.
-    fn free_at(&self, cap: &FrequencyCap, message: &Message<'_>) -> Option<Timestamp> {
-        let counts = |j: &&Job| {
-            !j.shadow
-                && j.state.counts_as_contact()
-                && message.job.is_none_or(|job| self.goes_before(j, job))
-                && cap.purpose.is_none_or(|p| p == j.purpose)
-                && j.contact_at() + cap.within > self.now
-        };
-        let jobs = self.person.view.jobs.iter().chain(message.fresh);
-        let mut contacts: Vec<Timestamp> = jobs.filter(counts).map(Job::contact_at).collect();
-        if cap.count == 0 {
-            return Some(Timestamp::MAX_UTC);
-        }
-        contacts.sort();
-        // One slot opens when all but `count - 1` of the contacts have left the span.
-        let leaving = contacts.len().checked_sub(cap.count as usize)?;
-        contacts.get(leaving).map(|at| *at + cap.within)
     }
 }
 

@@ -11,6 +11,7 @@ use super::job::Job;
 use super::lifecycle::Stage;
 use super::occasion::Occasion;
 use super::order::Line;
+use super::pause::PauseScope;
 
 /// What a message is for; consent and caps are counted by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -160,6 +161,8 @@ pub struct MemberView {
     pub stage: Option<(Stage, Day)>,
     /// The member's drop-out multiplier per level, where learnt.
     pub dropout: BTreeMap<Level, f64>,
+    /// What a person has paused, for the whole shop.
+    pub pauses: Vec<PauseScope>,
     /// What the member was last planned with: rules hash and priors version.
     pub planned_with: Option<String>,
 }

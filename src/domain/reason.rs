@@ -85,6 +85,9 @@ reasons! {
     Expired "expired" "The time in which the message was worth sending has passed." "已超過訊息有效期限。" "Look at what held it back, or lengthen `valid_for`." "查看是什麼延誤了發送,或延長 `valid_for`。";
     QuietHours "quiet_hours" "It is outside the hours in which the member may be written to." "目前為勿擾時段或規則時段之外。" "Nothing: it goes when the hours allow." "不需處理:到了可發送的時段就會送出。";
     FrequencyCap "frequency_cap" "The member has had enough messages lately." "會員近期收到的訊息已達上限。" "Nothing, or raise `frequency_cap`." "不需處理,或調高 `frequency_cap`。";
+    MinimumGap "minimum_gap" "The member had a message only a short while ago." "距離會員上一則訊息的時間太短。" "Nothing, or shorten `minimum_gap`." "不需處理,或縮短 `minimum_gap`。";
+    DailyBudget "daily_budget" "The shop has sent as many messages today as it allows itself." "今日訊息量已達商店設定的上限。" "Nothing, or raise `daily_budget`; a rule's `priority` decides who goes first." "不需處理,或提高 `daily_budget`;規則的 `priority` 決定先後。";
+    Unsuitable "unsuitable" "The product does not suit this member." "這項商品不適合此會員。" "Nothing; `[[unsuitable]]` says for whom." "不需處理;對象由 `[[unsuitable]]` 決定。";
     AlreadyReminded "already_reminded" "This purchase has had its reminder." "這筆購買已提醒過一次。" "Nothing, or set `one_reminder_per_purchase = false`." "不需處理,或設定 `one_reminder_per_purchase = false`。";
     Holdout "holdout" "The member belongs to the holdout that measures the rule." "會員屬於用來衡量成效的對照組。" "Nothing: writing to the holdout would spoil the measure." "不需處理:發給對照組會破壞成效衡量。";
     Paused "paused" "A person has paused this." "已由人員暫停。" "`replenish resume` when it may go on." "可以繼續時執行 `replenish resume`。";

@@ -11,6 +11,7 @@ use super::ids::{ChannelName, Day, RuleId};
 use super::lifecycle::{Stage, Stages};
 use super::member::{Member, Membership, Purpose};
 use super::trigger::{Step, Trigger};
+use super::unsuitable::Unsuitable;
 
 /// Everything brands tune, in the order in which reminder rules claim a need: by priority, then as the files stand.
 #[derive(Debug, Clone)]
@@ -23,6 +24,7 @@ pub struct Rules {
     pub festivals: Vec<Festival>,
     /// Where lifecycle stages begin.
     pub stages: Stages,
+    unsuitable: Vec<Unsuitable>,
     hash: String,
 }
 
@@ -59,10 +61,12 @@ pub struct Rule {
     pub combine_within: TimeDelta,
     /// How long after its due date a message is still worth sending.
     pub valid_for: TimeDelta,
-    /// Higher claims a need before lower.
+    /// Higher claims a need before lower, and a shop day's messages.
     pub priority: i32,
     /// Further messages of the same turn, in order.
     pub steps: Vec<Step>,
+    /// The share of members that it leaves alone, where it says so itself; else the one of all rules.
+    pub holdout: Option<f64>,
 }
 
 /// What a care message is, by law and by manners.
@@ -124,6 +128,10 @@ pub struct Guards {
     pub quiet_hours: Option<DailyWindow>,
     /// At most so many messages in so many days.
     pub frequency_caps: Vec<FrequencyCap>,
+    /// At least so long between any two messages to a member; whole days are days of the member's calendar.
+    pub minimum_gap: Option<TimeDelta>,
+    /// At most so many messages on a day of the shop, over all members and rules.
+    pub daily_budget: Option<u32>,
     /// The share of members that a rule leaves alone, to measure it.
     pub holdout: f64,
     /// One reminder for each purchase, over all rules.
@@ -139,6 +147,8 @@ impl Default for Guards {
         Self {
             quiet_hours: None,
             frequency_caps: Vec::new(),
+            minimum_gap: None,
+            daily_budget: None,
             holdout: 0.0,
             one_reminder_per_purchase: true,
             orders_fresh_within: None,
@@ -154,7 +164,7 @@ pub struct FrequencyCap {
     pub purpose: Option<Purpose>,
     /// How many.
     pub count: u32,
-    /// In how long.
+    /// In how long; whole days are days of the member's calendar.
     pub within: TimeDelta,
 }
 
@@ -193,6 +203,7 @@ impl Rule {
             combine_within: TimeDelta::days(combine),
             valid_for: TimeDelta::days(valid),
             priority: 0,
+            holdout: None,
             steps: Vec::new(),
         }
     }
@@ -232,7 +243,19 @@ impl Rules {
         let hash = short_hash(&format!("{rules:?}{guards:?}{festivals:?}{stages:?}"));
         let calendar = format!("{:?}{festivals:?}{stages:?}", guards.quiet_hours);
         let hashes = rules.iter().map(|r| (r.id.clone(), short_hash(&format!("{r:?}{calendar}")))).collect();
-        Self { rules, hashes, guards, festivals, stages, hash }
+        Self { rules, hashes, guards, festivals, stages, unsuitable: Vec::new(), hash }
+    }
+
+    /// The same rules, with what does not suit whom.
+    pub fn with_unsuitable(mut self, unsuitable: Vec<Unsuitable>) -> Self {
+        self.hash = short_hash(&format!("{}{unsuitable:?}", self.hash));
+        self.unsuitable = unsuitable;
+        self
+    }
+
+    /// What does not suit whom.
+    pub fn unsuitable(&self) -> &[Unsuitable] {
+        &self.unsuitable
     }
 
     /// Every rule, the first to claim a need first.
@@ -260,11 +283,12 @@ impl Rules {
         self.rules.iter().map(|r| r.per).chain([Level::Member]).collect()
     }
 
-    /// How far back the messages to a member matter: to a frequency cap, or to the step after them.
+    /// How far back the messages to a member matter: to a cap, a gap, or the step after them.
     pub fn look_back(&self) -> TimeDelta {
-        let caps = self.guards.frequency_caps.iter().map(|cap| cap.within);
+        let spans = self.guards.frequency_caps.iter().map(|c| c.within).chain(self.guards.minimum_gap);
         let steps = self.rules.iter().flat_map(|r| r.steps.iter().map(|step| step.after + r.valid_for));
-        caps.chain(steps).max().unwrap_or_else(TimeDelta::zero)
+        // A day of the calendar has up to 25 hours.
+        spans.chain(steps).max().map_or_else(TimeDelta::zero, |span| span + TimeDelta::hours(2))
     }
 }
 

@@ -7,13 +7,13 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
-use super::catalog::{Catalog, Item, Level};
-use super::ids::{Day, Timestamp};
+use super::catalog::{Catalog, Item, Level, Product};
+use super::ids::{Day, ProductKey, Timestamp};
 use super::interval::{Event, Forecast, Priors};
 use super::lifecycle::Stage;
 use super::member::MemberView;
 use super::occasion::EventKind;
-use super::order::{PurchaseDay, PurchaseHistory};
+use super::order::{Purchase, PurchaseDay, PurchaseHistory};
 use super::rules::{Audience, Rules};
 
 /// No stage begins later than this many days from today by the clock alone.
@@ -195,6 +195,21 @@ impl<'a> Person<'a> {
         };
         let bought = self.history.purchases().iter().filter(|p| catalog.contains(item, p.product));
         catalog.item_id(item) == name || bought.into_iter().any(of_product)
+    }
+
+    /// The product that stands for the item: the one bought most often, of these the one bought last. Nothing stands for
+    /// the member as a whole.
+    pub fn usual_product(&self, item: Item) -> Option<&'a Product> {
+        let catalog = self.shop.catalog;
+        let about_item = |p: &&Purchase| item != Item::Anything && catalog.contains(item, p.product);
+        let bought = self.history.purchases().iter().filter(about_item);
+        let mut times: BTreeMap<ProductKey, (usize, Timestamp)> = BTreeMap::new();
+        for purchase in bought {
+            let (count, last) = times.entry(purchase.product).or_insert((0, purchase.at));
+            (*count, *last) = (*count + 1, purchase.at);
+        }
+        let (usual, _) = times.into_iter().max_by_key(|(_, much)| *much)?;
+        catalog.product(usual)
     }
 
     /// The locale to write in.

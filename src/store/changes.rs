@@ -127,21 +127,27 @@ fn plan(member: i64, o: &Occasion) -> Result<Statement, StoreError> {
         o.held_until.map(|t| t.min(o.valid_until)),
         o.held_for.map(Reason::as_str),
         o.evidence.as_ref().map(json).transpose()?,
+        chance(o),
     ]);
     Ok(Statement::new(
         "INSERT INTO occasion (member, rule, step, item, cycle, anchor_day, due_at, valid_until, held_until, held_for, \
-            evidence, state) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'open') ON CONFLICT DO NOTHING",
+            evidence, chance, state) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'open') ON CONFLICT DO NOTHING",
         values,
     ))
+}
+
+/// Of those written to, so many buy within a week; nothing for what follows no need.
+fn chance(o: &Occasion) -> Option<f64> {
+    Some(o.evidence.as_ref()?.need.as_ref()?.chance)
 }
 
 fn shift(member: i64, o: &Occasion) -> Result<Statement, StoreError> {
     let mut values = key_values(member, &o.key);
     let evidence = o.evidence.as_ref().map(json).transpose()?;
-    values.extend(values![i64::from(o.anchor_day.0), o.due_at, o.valid_until, evidence]);
+    values.extend(values![i64::from(o.anchor_day.0), o.due_at, o.valid_until, evidence, chance(o)]);
     let sql = format!(
-        "UPDATE occasion SET anchor_day = $6, due_at = $7, valid_until = $8, evidence = $9, held_until = NULL, \
+        "UPDATE occasion SET anchor_day = $6, due_at = $7, valid_until = $8, evidence = $9, chance = $10, held_until = NULL, \
          held_for = NULL WHERE {OPEN}"
     );
     Ok(Statement::new(sql, values))

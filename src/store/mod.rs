@@ -3,12 +3,14 @@
 //! What both engines can say in the same words (`people`, `priors`, `search`, most of `ledger`) is written once, as
 //! `Statement`s; an engine adds how a transaction runs, how records come in fast, and how members are locked.
 
+mod budget;
 mod catalog;
 mod changes;
 mod error;
 mod history;
 mod ledger;
 mod merge;
+mod pauses;
 mod people;
 mod postgres;
 mod priors;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 pub use error::StoreError;
 pub use history::Stored;
 pub use ledger::{Decided, JobRef, Pick, Reclaimed, Settlement};
+pub use pauses::Pause;
 pub use people::{Standing, Whom};
 pub use search::{Attempt, JobFilter, JobRecord, Listed, ListedAs, Transition};
 

@@ -64,6 +64,14 @@ impl Dialect {
         }
     }
 
+    /// Keeps others from changing what a query finds, until the transaction ends.
+    pub fn for_share(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "",
+            Dialect::Postgres => "FOR SHARE",
+        }
+    }
+
     /// Wakes every member. In PostgreSQL each row is written, awake or not: that waits for a decision under way, which
     /// would otherwise put its member to sleep without having seen the news.
     pub fn wake_all(self) -> &'static str {

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::value::{Dialect, Flaw, Row, Statement, Value};
-use super::{MemberKey, StoreError, rows};
+use super::{MemberKey, StoreError, pauses, rows};
 use crate::domain::ids::{Day, OrderId, ProductKey, Timestamp};
 use crate::domain::member::{MemberView, Suppression};
 use crate::domain::order::Line;
+use crate::domain::pause::PauseScope;
 
 /// Members whose views are loaded together.
 pub(super) const BATCH: usize = 500;
@@ -17,6 +18,26 @@ pub(super) fn questions(
     members: &[MemberKey],
     now: Timestamp,
     caps_since: Timestamp,
+) -> Vec<Statement> {
+    asked(dialect, members, now, caps_since, false)
+}
+
+/// The same for a decision, which writes.
+pub(super) fn questions_to_decide(
+    dialect: Dialect,
+    members: &[MemberKey],
+    now: Timestamp,
+    caps_since: Timestamp,
+) -> Vec<Statement> {
+    asked(dialect, members, now, caps_since, true)
+}
+
+fn asked(
+    dialect: Dialect,
+    members: &[MemberKey],
+    now: Timestamp,
+    caps_since: Timestamp,
+    decides: bool,
 ) -> Vec<Statement> {
     let any = dialect.any("$1");
     let ask = |sql: String, also: Option<Timestamp>| {
@@ -37,6 +58,7 @@ pub(super) fn questions(
         ask(occasions_of(&any), None),
         ask(jobs_of(&any), Some(caps_since)),
         ask(format!("SELECT member, level, multiplier FROM dropout WHERE member {any}"), None),
+        pauses::scopes(dialect, decides),
     ]
 }
 
@@ -84,9 +106,12 @@ pub(super) fn views(
     answers: Vec<Vec<Row>>,
     now: Timestamp,
 ) -> Result<Vec<(MemberKey, MemberView)>, StoreError> {
-    let [members, lines, suppressions, occasions, jobs, dropout]: [Vec<Row>; 6] =
-        answers.try_into().map_err(|_| StoreError::corrupt("member", "*", "six answers make a view"))?;
-    let mut gathered = Gathered::of(members)?;
+    let [members, lines, suppressions, occasions, jobs, dropout, pauses]: [Vec<Row>; 7] =
+        answers.try_into().map_err(|_| StoreError::corrupt("member", "*", "seven answers make a view"))?;
+    let paused = pauses.into_iter().map(|mut row| pauses::scope(&mut row));
+    let paused =
+        paused.collect::<Result<Vec<_>, Flaw>>().map_err(|why| StoreError::corrupt("pause", "*", why))?;
+    let mut gathered = Gathered::of(members, &paused)?;
     let mut last_order: Option<OrderId> = None;
     gathered.each("line", lines, |view, row| add_line(view, row, &mut last_order, now))?;
     gathered.each("suppression", suppressions, |view, row| {
@@ -115,11 +140,12 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn of(members: Vec<Row>) -> Result<Self, StoreError> {
+    fn of(members: Vec<Row>, paused: &[PauseScope]) -> Result<Self, StoreError> {
         let mut gathered =
             Self { views: Vec::with_capacity(members.len()), place: HashMap::with_capacity(members.len()) };
         for row in members {
-            let (key, view) = row.keyed("member", bare)?;
+            let (key, mut view) = row.keyed("member", bare)?;
+            view.pauses = paused.to_vec();
             gathered.place.insert(key, gathered.views.len());
             gathered.views.push((MemberKey(key), view));
         }
@@ -157,6 +183,7 @@ fn bare(row: &mut Row) -> Result<MemberView, Flaw> {
         occasions: Vec::new(),
         jobs: Vec::new(),
         dropout: BTreeMap::new(),
+        pauses: Vec::new(),
         planned_with,
     })
 }

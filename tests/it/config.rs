@@ -5,6 +5,7 @@ use std::path::Path;
 
 use chrono::TimeDelta;
 use replenish::config::{Channel, Deliver, Environment, Loaded, QueueUrl, RelayUrl, StoreUrl, load};
+use replenish::domain::calendar::YearDay;
 use replenish::domain::catalog::Level;
 use replenish::domain::problem::Problem;
 use replenish::domain::trigger::{ItemMoment, Trigger, When};
@@ -302,5 +303,5 @@ do    = "hold"
         (trigger, 1, TimeDelta::days(3))
     );
     assert!(reminder.about.categories.contains("coffee") && reminder.window.hours.is_some());
-    assert_eq!((rules.guards.frequency_caps.len(), rules.festivals[0].from), (2, (11, 8)));
+    assert_eq!((rules.guards.frequency_caps.len(), rules.festivals[0].from), (2, YearDay::Solar(11, 8)));
 }

@@ -3,12 +3,14 @@
 
 mod architecture;
 mod backtest;
+mod calendar;
 mod channel;
 mod cli;
 mod config;
 mod contract;
 mod diff;
 mod fleet;
+mod guards;
 mod http;
 mod model;
 mod moments;

@@ -57,6 +57,7 @@ pub fn unknown(member: Member) -> MemberView {
         occasions: vec![],
         jobs: vec![],
         stage: None,
+        pauses: vec![],
         dropout: BTreeMap::new(),
         planned_with: None,
     }

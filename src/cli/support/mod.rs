@@ -1,9 +1,10 @@
-//! What support staff ask and do: why a member gets what, single jobs looked at, replayed, cancelled, opt-outs.
+//! What support staff ask and do: why a member gets what, single jobs looked at, replayed, cancelled, opt-outs, pauses.
 
 mod explain;
 mod filter;
 mod jobs;
 mod language;
+mod pause;
 mod sheet;
 mod suppress;
 
@@ -11,6 +12,7 @@ pub use explain::ExplainArgs;
 pub use filter::FilterArgs;
 pub use jobs::JobsArgs;
 pub use language::{parse_language, word};
+pub use pause::{PauseArgs, ResumeArgs};
 pub use suppress::SuppressArgs;
 
 #[cfg(test)]
@@ -24,6 +26,8 @@ mod tests {
     enum Line {
         Explain(ExplainArgs),
         Jobs(JobsArgs),
+        Pause(PauseArgs),
+        Resume(ResumeArgs),
         Suppress(SuppressArgs),
         Forecast(ForecastArgs),
         Plan(PlanArgs),
@@ -47,6 +51,9 @@ mod tests {
             "suppress add --address a@b.example --purpose reminder --item coffee --until 90d --because ticket",
             "suppress add --member 00038317",
             "suppress remove --member 00038317 --purpose care",
+            "pause --all --because outage",
+            "pause --channel crm",
+            "resume --rule refill",
             "suppress list",
             "suppress list --address a@b.example",
             "forecast --member 00038317 --now 2026-03-02T10:00 --lang zh-TW",
@@ -65,6 +72,9 @@ mod tests {
             "suppress add --member 1 --address a@b.example",
             "suppress list --member 1 --address a@b.example",
             "forecast",
+            "pause",
+            "pause --all --rule refill",
+            "resume --channel",
         ];
         for line in refused {
             let parsed = Line::try_parse_from(["replenish"].into_iter().chain(line.split(' ')));

@@ -142,23 +142,12 @@ impl<'a> Planner<'a> {
 
     /// True when the member bought a product of this item that the rule is about.
     fn is_about(&self, item: Item) -> bool {
-        let about = &self.rule.about;
-        if *about == About::default() {
-            return true;
-        }
-        let catalog = self.shop.catalog;
-        let label = |key| catalog.label(key).unwrap_or_default();
-        self.person.history.purchases().iter().any(|p| {
-            let Some(product) = catalog.product(p.product).filter(|_| catalog.contains(item, p.product))
-            else {
-                return false;
-            };
-            (about.products.is_empty() || about.products.contains(product.id.as_str()))
-                && (about.categories.is_empty()
-                    || product.category.is_some_and(|c| about.categories.contains(label(c))))
-                && (about.groups.is_empty() || product.group.is_some_and(|g| about.groups.contains(label(g))))
-                && (about.tags.is_empty() || product.tags.iter().any(|t| about.tags.contains(t)))
-        })
+        let (about, catalog) = (&self.rule.about, self.shop.catalog);
+        *about == About::default()
+            || self.person.history.purchases().iter().any(|p| {
+                let product = catalog.product(p.product).filter(|_| catalog.contains(item, p.product));
+                product.is_some_and(|product| about.covers(product, catalog))
+            })
     }
 
     /// What the history alone asks for: one occasion of the item's current cycle, or one for each turn.

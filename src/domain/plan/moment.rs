@@ -70,7 +70,7 @@ impl Planner<'_> {
             let cycle = format!("{name}/{}", day.date().year());
             turn(cycle, day, EventKind::Festival(name.to_owned()), days)
         };
-        self.yearly(|year| festival.starts_in(year), of, after, wake_at)
+        self.yearly(|year| festival.span(year).map(|(first, _)| first), of, after, wake_at)
     }
 
     fn anniversary(

@@ -55,7 +55,8 @@ impl Postgres {
         let catalog = current(&tx, &self.catalog).await?;
         let mut decided = Vec::with_capacity(keys.len());
         for batch in keys.chunks(view::BATCH) {
-            let answers = rows(&tx, &view::questions(Dialect::Postgres, batch, *now, *caps_since)).await?;
+            let answers =
+                rows(&tx, &view::questions_to_decide(Dialect::Postgres, batch, *now, *caps_since)).await?;
             let views = view::views(answers, *now)?;
             let script = aside(decide, views, Arc::clone(&catalog), *now).await?;
             let affected = execute_all(&tx, &script.statements).await?;

@@ -33,7 +33,7 @@ impl Sqlite {
             let catalog = current(tx, &this.catalog)?;
             let mut decided = Vec::with_capacity(keys.len());
             for batch in keys.chunks(view::BATCH) {
-                let questions = view::questions(Dialect::Sqlite, batch, now, caps_since);
+                let questions = view::questions_to_decide(Dialect::Sqlite, batch, now, caps_since);
                 let answers = questions.iter().map(|q| rows(tx, q)).collect::<Result<_, _>>()?;
                 let mut script = Script::new();
                 for (key, view) in view::views(answers, now)? {

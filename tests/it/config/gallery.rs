@@ -149,7 +149,12 @@ fn bad_settings_are_told() {
 const RULES_GALLERY: &[(&str, &[Told])] = &[
     (
         "[[rules]]",
-        &[(6, 3, "unknown key `rules`", "did you mean `rule`? known here: rule, festival, guards")],
+        &[(
+            6,
+            3,
+            "unknown key `rules`",
+            "did you mean `rule`? known here: rule, festival, unsuitable, guards",
+        )],
     ),
     ("[rule2]\nx = 1", &[(6, 2, "unknown key `rule2`", "did you mean `rule`?")]),
     // a rule
@@ -265,14 +270,44 @@ const RULES_GALLERY: &[(&str, &[Told])] = &[
     ("[guards]\nconsent_unknown = \"webhook\"", &[(7, 19, "not one of webhook_only, allow, deny", "")]),
     ("[guards]\n[guards]", &[(7, 2, "duplicate key", "keep one")]),
     (
-        "[[unsuitable]]\ntag = \"x\"",
-        &[(6, 3, "unknown key `unsuitable`", "known here: rule, festival, guards")],
+        "[[unsuitble]]\ntag = \"x\"",
+        &[(
+            6,
+            3,
+            "unknown key `unsuitble`",
+            "did you mean `unsuitable`? known here: rule, festival, unsuitable, guards",
+        )],
+    ),
+    ("[guards]\nminimum_gap = \"0d\"", &[(7, 15, "not a duration", "longer than nothing")]),
+    ("[guards]\ndaily_budget = 0", &[(7, 16, "not a whole number", "out of range")]),
+    (
+        "[[unsuitable]]\nid = \"x\"\ndo = \"caution\"",
+        &[
+            (6, 1, "`unsuitable.text` is missing: a caution says something", "text = { en"),
+            (6, 1, "names neither members nor products", "about = "),
+        ],
     ),
     (
-        "[[festival]]\nname = \"雙11\"\nfrom = \"11-31\"\nuntil = \"02-29\"\ndo = \"holds\"",
+        "[[unsuitable]]\nid = \"x\"\nmembers = { tag = [\"a\"] }\ndo = \"skip\"\ntext = { en = \"no\" }",
+        &[(10, 8, "goes with a caution", "take it out")],
+    ),
+    (
+        "[[unsuitable]]\nid = \"x\"\nmembers = { tga = [\"a\"], tag = [\"b\"] }\ndo = \"caution\"\ntext = { zh_TW = \"x\", en = 3 }",
+        &[
+            (8, 13, "unknown key `tga`", "did you mean `tag`?"),
+            (10, 10, "\"zh_TW\", which is not a locale", ""),
+            (10, 28, "must be a text", ""),
+        ],
+    ),
+    (
+        "[[unsuitable]]\nid = \"x\"\nabout = { tag = \"a\" }\ndo = \"skip\"\n[[unsuitable]]\nid = \"x\"\nabout = { tag = \"b\" }\ndo = \"skip\"",
+        &[(11, 6, "\"x\" stands already at", "its own `id`")],
+    ),
+    (
+        "[[festival]]\nname = \"雙11\"\nfrom = \"11-31\"\nuntil = \"lunar 02-31\"\ndo = \"holds\"",
         &[
             (8, 8, "not a month and day", "from = \"11-08\""),
-            (9, 9, "not a month and day", "02-28"),
+            (9, 9, "not a month and day", "`lunar` before it"),
             (10, 6, "not one of hold, pull_forward, merge", "did you mean `hold`?"),
         ],
     ),

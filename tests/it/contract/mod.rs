@@ -4,6 +4,7 @@ mod decisions;
 mod deliveries;
 mod history;
 mod ledger;
+mod pauses;
 mod people;
 
 use chrono::{DateTime, TimeDelta};

@@ -86,6 +86,7 @@ prop_compose! {
         Guards {
             quiet_hours: quiet.then(|| DailyWindow { from: hour(21), until: hour(9) }),
             frequency_caps: cap.map(|count| FrequencyCap { purpose: None, count, within: TimeDelta::days(7) }).into_iter().collect(),
+            minimum_gap: None, daily_budget: None,
             holdout, one_reminder_per_purchase: once, orders_fresh_within: None, consent_unknown: ConsentUnknown::WebhookOnly,
         }
     }

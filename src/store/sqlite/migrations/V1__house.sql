@@ -96,6 +96,14 @@ CREATE UNIQUE INDEX suppression_what
 CREATE INDEX suppression_member ON suppression (member) WHERE member IS NOT NULL;
 CREATE INDEX suppression_address ON suppression (address) WHERE address IS NOT NULL;
 
+CREATE TABLE pause (
+    scope   TEXT NOT NULL,                              -- all, rule, channel
+    name    TEXT NOT NULL,                              -- empty for all
+    because TEXT NOT NULL,
+    since   INTEGER NOT NULL,
+    PRIMARY KEY (scope, name)
+) STRICT, WITHOUT ROWID;
+
 -- Priors; their version stands in meta ----------------------------------------------------------------------------------
 
 CREATE TABLE priors (level TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -121,6 +129,7 @@ CREATE TABLE occasion (
     held_until  INTEGER,                                -- never beyond valid_until, so that ready_at also finds what is over
     held_for    TEXT,
     evidence    TEXT,                                   -- JSON
+    chance      REAL,                                   -- out of the evidence: who goes first when not all may go
     state       TEXT NOT NULL,                          -- open, served, closed
     job         INTEGER,                                -- the job that serves it
     reason      TEXT,                                   -- why it was closed
@@ -157,6 +166,7 @@ CREATE TABLE job (
 ) STRICT;
 CREATE INDEX job_member ON job (member);
 CREATE INDEX job_ready ON job (ready_at) WHERE state = 'scheduled';
+CREATE INDEX job_assembled ON job (assembled_at);
 CREATE INDEX job_lease ON job (lease_until) WHERE lease_until IS NOT NULL;
 
 CREATE TABLE attempt (

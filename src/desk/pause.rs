@@ -1,0 +1,67 @@
+//! Owns a person's word that messages wait, and that they may go on; knows nothing of what waits.
+
+use serde::Serialize;
+
+use super::DeskError;
+use crate::domain::ids::Timestamp;
+use crate::domain::pause::PauseScope;
+use crate::store::{self, Store};
+
+/// What is paused after a person's word.
+#[derive(Debug, Clone, Serialize)]
+pub struct Paused {
+    /// False when nothing had to be done: it was paused already, or was not paused.
+    pub changed: bool,
+    /// Everything that is paused now, the oldest first.
+    pub paused: Vec<PauseLine>,
+}
+
+/// One pause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PauseLine {
+    /// What it stops: `all`, `rule`, `channel`.
+    pub scope: &'static str,
+    /// Which rule or channel.
+    pub name: Option<String>,
+    /// Who said so, and why.
+    pub because: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Pauses in every process; what is being handed over at this moment escapes.
+///
+/// # Errors
+/// When the ledger fails.
+pub async fn pause(
+    store: &Store,
+    scope: PauseScope,
+    because: &str,
+    now: Timestamp,
+) -> Result<Paused, DeskError> {
+    let changed = store.pause(store::Pause { scope, because: because.to_owned(), since: now }).await?;
+    Ok(Paused { changed, paused: list(store).await? })
+}
+
+/// Lets messages go on; those whose time is over by then are skipped as expired.
+///
+/// # Errors
+/// When the ledger fails.
+pub async fn resume(store: &Store, scope: &PauseScope) -> Result<Paused, DeskError> {
+    let changed = store.resume(scope).await?;
+    Ok(Paused { changed, paused: list(store).await? })
+}
+
+/// Everything that is paused, the oldest first.
+///
+/// # Errors
+/// When the ledger fails.
+pub async fn list(store: &Store) -> Result<Vec<PauseLine>, DeskError> {
+    let line = |pause: store::Pause| PauseLine {
+        scope: pause.scope.kind(),
+        name: pause.scope.name().map(str::to_owned),
+        because: pause.because,
+        since: pause.since,
+    };
+    Ok(store.pauses().await?.into_iter().map(line).collect())
+}
