@@ -28,17 +28,25 @@ use crate::lab::shop::{SampleShop, ZONE};
 
 const SEED: u64 = 11;
 
-/// The sample settings, rules and templates, as they ship.
-const FILES: [(&str, &str); 7] = [
-    ("config/rules/refill.toml", include_str!("../../config/rules/refill.toml")),
-    ("config/rules/first-week.toml", include_str!("../../config/rules/first-week.toml")),
-    ("config/templates/refill.zh-TW.jinja", include_str!("../../config/templates/refill.zh-TW.jinja")),
-    ("config/templates/refill.en.jinja", include_str!("../../config/templates/refill.en.jinja")),
-    (
-        "config/templates/how-to-use.zh-TW.jinja",
-        include_str!("../../config/templates/how-to-use.zh-TW.jinja"),
-    ),
-    ("config/templates/how-to-use.en.jinja", include_str!("../../config/templates/how-to-use.en.jinja")),
+macro_rules! shipped {
+    ($name:literal) => {
+        (concat!("config/", $name), include_str!(concat!("../../config/", $name)))
+    };
+}
+
+/// The sample rules and templates, as they ship.
+const FILES: [(&str, &str); 12] = [
+    shipped!("rules/refill.toml"),
+    shipped!("rules/first-week.toml"),
+    shipped!("templates/_layout.jinja"),
+    shipped!("templates/_footer.zh-TW.jinja"),
+    shipped!("templates/_footer.en.jinja"),
+    shipped!("templates/_cautions.zh-TW.jinja"),
+    shipped!("templates/_cautions.en.jinja"),
+    shipped!("templates/refill.zh-TW.jinja"),
+    shipped!("templates/refill.en.jinja"),
+    shipped!("templates/how-to-use.zh-TW.jinja"),
+    shipped!("templates/how-to-use.en.jinja"),
     ("config/rules/demo.toml", RULES),
 ];
 

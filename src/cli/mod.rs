@@ -65,6 +65,7 @@ enum Command {
     Forecast(brand::ForecastArgs),
     Backtest(brand::BacktestArgs),
     Plan(brand::PlanArgs),
+    Preview(brand::PreviewArgs),
     Explain(support::ExplainArgs),
     Jobs(support::JobsArgs),
     Suppress(support::SuppressArgs),
@@ -121,6 +122,7 @@ async fn run(command: Command, config: PathBuf, out: &Output) -> anyhow::Result<
             let open = Open::of(&config, plan.rules()).await?;
             plan.run(&open, &config, out).await
         }
+        Command::Preview(preview) => preview.run(&Open::of(&config, None).await?, out).await,
         Command::Explain(explain) => explain.run(&Open::of(&config, None).await?, out).await,
         Command::Jobs(jobs) => jobs.run(&Open::of(&config, None).await?, out).await,
         Command::Suppress(suppress) => suppress.run(&Open::of(&config, None).await?, out).await,

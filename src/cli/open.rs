@@ -1,6 +1,6 @@
 //! Owns the way from a settings file to opened parts: store, knowledge, templates, channels; asks and does nothing with them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -86,11 +86,20 @@ pub fn template_problems(folder: &Path) -> Vec<Problem> {
     read_templates(folder).err().unwrap_or_default()
 }
 
+/// What templates ask for that is not known of every member; nothing while they have problems. Those of `itemless` are
+/// for messages without items.
+pub fn template_warnings(folder: &Path, itemless: &BTreeSet<&str>) -> Vec<Problem> {
+    let warnings = Templates::load(folder).map(|templates| templates.warnings(folder, itemless));
+    relative(warnings.unwrap_or_default())
+}
+
 fn read_templates(folder: &Path) -> Result<Templates, Vec<Problem>> {
-    Templates::load(folder).map_err(|mut problems| {
-        problems.iter_mut().for_each(|problem| problem.file = shown(&problem.file));
-        problems
-    })
+    Templates::load(folder).map_err(relative)
+}
+
+fn relative(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.iter_mut().for_each(|problem| problem.file = shown(&problem.file));
+    problems
 }
 
 /// A path as people know it, and as problems of settings and rules name theirs: relative to where they stand.
@@ -172,7 +181,7 @@ fn open_channel(channel: &config::Channel, concurrency: usize) -> anyhow::Result
 /// What templates may say of the shop.
 pub fn shop_card(settings: &Settings) -> channel::Shop {
     let shop = settings.shop.clone();
-    channel::Shop { name: shop.name, url: shop.url, address: shop.address }
+    channel::Shop { name: shop.name, url: shop.url, address: shop.address, currency: shop.currency }
 }
 
 /// Links that stop messages, signed with the settings' key, or with one that is made once and kept.

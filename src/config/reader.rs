@@ -1,6 +1,8 @@
 //! Owns the reading of keys: each is asked for by name and kind, every fault is noted with its place, and what was
 //! never asked for is unknown. Knows nothing of what the keys mean.
 
+pub use crate::domain::problem::did_you_mean;
+
 use super::tree::{Entry, Node, Place, Problems, Table, Value};
 
 /// What a value may be: what to call it, how one is written, and how it is understood.
@@ -241,18 +243,6 @@ impl<'a> Section<'a> {
             let help = format!("{guess}known here: {}", self.asked.join(", "));
             self.problems.add(&entry.at, format!("unknown key `{}`{place}", entry.key), help);
         }
-    }
-}
-
-/// `did you mean …? ` for the candidate that `word` is most likely a slip of; empty when none is near.
-pub fn did_you_mean<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> String {
-    let slips = |c: &str| strsim::damerau_levenshtein(&word.to_lowercase(), &c.to_lowercase());
-    let near = candidates.into_iter().map(|c| (slips(c), c)).min();
-    match near {
-        Some((slips, candidate)) if slips <= 1 + word.chars().count() / 4 => {
-            format!("did you mean `{candidate}`? ")
-        }
-        _ => String::new(),
     }
 }
 

@@ -30,7 +30,9 @@ impl Known {
     pub fn new(channels: BTreeSet<ChannelName>, templates: &Path) -> Self {
         let folder = shown(templates);
         let files = fs::read_dir(templates).into_iter().flatten().flatten();
-        let files = files.filter_map(|e| e.file_name().into_string().ok()).filter(|n| n.ends_with(".jinja"));
+        let files = files.filter_map(|e| e.file_name().into_string().ok());
+        // one that starts with _ is a part of others
+        let files = files.filter(|n| n.ends_with(".jinja") && !n.starts_with('_'));
         let templates = files.filter_map(|n| Some(n.split_once('.')?.0.to_owned())).collect();
         Self { channels, templates, folder }
     }

@@ -52,6 +52,8 @@ pub struct Shop {
     pub url: Option<String>,
     /// Its postal address.
     pub address: Option<String>,
+    /// The ISO code of the currency that its prices are in.
+    pub currency: Option<String>,
 }
 
 /// Where things lie.
@@ -156,6 +158,7 @@ fn shop(s: &mut Section<'_>) -> Shop {
         name: s.get("name", values::text("a name", "My Shop")),
         url: s.get("url", web_url("a web address", "https://shop.example")).map(|u| u.to_string()),
         address: s.get("address", values::text("a postal address", "1 Main St, Taipei")),
+        currency: s.get("currency", values::currency()),
     }
 }
 

@@ -19,6 +19,16 @@ pub fn text(name: &str, example: &str) -> Kind<'static, String> {
     })
 }
 
+/// A currency by its ISO code.
+pub fn currency() -> Kind<'static, String> {
+    Kind::text("a currency", "TWD", |text| {
+        match text.len() == 3 && text.chars().all(|c| c.is_ascii_uppercase()) {
+            true => Ok(text.to_owned()),
+            false => Err("write its ISO code: three capital letters".to_owned()),
+        }
+    })
+}
+
 /// One word of a closed list.
 pub fn one_of<T: Copy + 'static>(words: &[(&'static str, T)]) -> Kind<'static, T> {
     let words = words.to_vec();

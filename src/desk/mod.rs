@@ -13,6 +13,7 @@ pub mod import;
 pub mod jobs;
 pub mod pause;
 pub mod plan;
+pub mod preview;
 pub mod suppress;
 
 pub use lookup::Asked;

@@ -77,6 +77,15 @@ fn put_back(occasion: &Occasion, verdict: Verdict) -> Option<Change> {
     }
 }
 
+/// The job that these open occasions would become, whatever the guards say, and what it would say: for a person who
+/// looks ahead.
+pub fn draft(judge: &Judge<'_>, mut occasions: Vec<&Occasion>) -> (Job, Content) {
+    put_in_order(&mut occasions, judge.shop);
+    let valid_until = occasions.iter().map(|o| o.valid_until).max().unwrap_or(judge.now);
+    let job = compose_job(judge, &occasions, valid_until, Vec::new());
+    (job, compose(judge, &occasions, Vec::new()))
+}
+
 /// What became of a claim.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Claim {

@@ -27,6 +27,18 @@ impl fmt::Display for Problem {
     }
 }
 
+/// `did you mean …? ` for the candidate that `word` is most likely a slip of; empty when none is near.
+pub fn did_you_mean<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> String {
+    let slips = |c: &str| strsim::damerau_levenshtein(&word.to_lowercase(), &c.to_lowercase());
+    let near = candidates.into_iter().map(|c| (slips(c), c)).min();
+    match near {
+        Some((slips, candidate)) if slips <= 1 + word.chars().count() / 4 => {
+            format!("did you mean `{candidate}`? ")
+        }
+        _ => String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

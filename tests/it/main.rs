@@ -15,6 +15,7 @@ mod http;
 mod model;
 mod moments;
 mod planning;
+mod preview;
 mod road;
 mod supply;
 mod support;

@@ -1,15 +1,54 @@
-//! Owns how the engine is set up, how one block of a file is rendered, and where it went wrong; knows nothing of folders.
+//! Owns how the engine is set up for a locale, how one block of a file is rendered, and where it went wrong; knows
+//! nothing of folders.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
+use std::sync::Arc;
 
 use minijinja::{AutoEscape, Captured, Environment, Error, ErrorKind, UndefinedBehavior};
 
+use super::files::Files;
 use super::scope::Scope;
 use super::{TemplateError, speech};
 
+/// All files, as a message in one locale reads them: what a file includes, extends or imports by name is found in that
+/// locale too.
+pub(super) struct Voice {
+    /// Writes values as they are: for `subject` and `text`.
+    pub plain: Environment<'static>,
+    /// Escapes values: for `html` and `mjml`.
+    pub html: Environment<'static>,
+}
+
+impl Voice {
+    /// The voice of a locale. Files that cannot be read as templates are left out: see [`fault_of`].
+    pub fn of(files: &Arc<Files>, locale: &str) -> Self {
+        let spoken = |escape| {
+            let mut environment = environment(escape);
+            let (known, locale) = (files.clone(), locale.to_owned());
+            environment.set_path_join_callback(move |name, _| match known.find(name, &locale) {
+                Some(file) => Cow::Owned(file.to_owned()),
+                None => Cow::Borrowed(name),
+            });
+            for (file, source) in &files.0 {
+                // told by `fault_of` when the folder is loaded
+                let _ = environment.add_template_owned(file.clone(), source.clone());
+            }
+            environment
+        };
+        Self { plain: spoken(AutoEscape::None), html: spoken(AutoEscape::Html) }
+    }
+}
+
+/// Why a source is no template at all.
+pub(super) fn fault_of(file: &str, source: &str) -> Option<Fault> {
+    environment(AutoEscape::None).template_from_named_str(file, source).err().map(Fault::from)
+}
+
 /// An engine in which what is not known cannot be written, neither `undefined` nor `none`.
-pub(super) fn environment(escape: AutoEscape) -> Environment<'static> {
+fn environment(escape: AutoEscape) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(move |_| escape.clone());
@@ -21,6 +60,8 @@ pub(super) fn environment(escape: AutoEscape) -> Environment<'static> {
     });
     environment.add_filter("date", speech::date);
     environment.add_filter("days", speech::days);
+    environment.add_filter("money", speech::money);
+    environment.add_filter("list_and", speech::list_and);
     environment
 }
 
@@ -87,25 +128,36 @@ impl Fault {
         Fault::Block { block, message: format!("there is no block `{block}`{or}") }
     }
 
-    /// The error as people read it, in the file (of this source) that was asked for or in a part of it.
-    pub fn error(&self, file: &str, source: &str) -> TemplateError {
+    /// The error as people read it, in the file that was asked for or in a part of it.
+    pub fn error(&self, file: &str, files: &Files) -> TemplateError {
         match self {
             Fault::Block { block, message } => {
-                let line =
-                    source.lines().position(|l| l.contains("{%") && l.contains(&format!("block {block}")));
-                let line = line.map_or(1, |at| at as u32 + 1);
+                let begins = |l: &str| l.contains("{%") && l.contains(&format!("block {block}"));
+                let line = files.source(file).lines().position(begins).map_or(1, |at| at as u32 + 1);
                 TemplateError::Render { file: file.to_owned(), line, column: 1, message: message.clone() }
             }
             Fault::Engine(error) => {
                 let error = innermost(error);
-                let file = error.name().unwrap_or(file).to_owned();
-                let line = error.line().unwrap_or(1) as u32;
-                let column =
-                    error.template_source().or(Some(source)).and_then(|s| column(error, s)).unwrap_or(1);
+                let name = error.name().unwrap_or(file);
+                let begins = error.range().map(|range| place(files.source(name), range.start));
+                let (line, column) = begins.unwrap_or((error.line().unwrap_or(1) as u32, 1));
                 let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-                TemplateError::Render { file, line, column, message }
+                TemplateError::Render { file: name.to_owned(), line, column, message }
             }
         }
+    }
+
+    /// The file and the bytes of the expression at fault, and of what kind the fault is; where the engine tells.
+    pub fn span(&self) -> Option<(&str, Range<usize>, ErrorKind)> {
+        let Fault::Engine(error) = self else { return None };
+        let error = innermost(error);
+        Some((error.name()?, error.range()?, error.kind()))
+    }
+
+    /// The name that the engine's words hold: "`member.nmae` is undefined".
+    pub fn names(&self) -> Option<&str> {
+        let Fault::Engine(error) = self else { return None };
+        innermost(error).detail()?.split('`').nth(1)
     }
 }
 
@@ -115,8 +167,9 @@ fn innermost(error: &Error) -> &Error {
     below.map_or(error, innermost)
 }
 
-fn column(error: &Error, source: &str) -> Option<u32> {
-    let before = source.get(..error.range()?.start)?;
+/// The line and the column in characters, both from 1, of a byte.
+pub(super) fn place(source: &str, at: usize) -> (u32, u32) {
+    let before = source.get(..at).unwrap_or_default();
     let line = before.rsplit('\n').next().unwrap_or(before);
-    Some(line.chars().count() as u32 + 1)
+    (before.matches('\n').count() as u32 + 1, line.chars().count() as u32 + 1)
 }

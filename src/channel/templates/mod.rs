@@ -2,31 +2,32 @@
 
 mod check;
 mod engine;
+mod files;
+mod names;
+mod samples;
 mod scope;
 mod speech;
 mod text;
 
-pub use scope::{Scope, Shop, sample};
+pub use samples::sample;
+pub use scope::{Scope, Shop};
 
-use std::collections::BTreeSet;
-use std::io;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
-use minijinja::{AutoEscape, Environment};
-
-use self::engine::{Blocks, Fault};
+use self::engine::{Blocks, Fault, Voice};
+use self::files::Files;
 use super::Rendered;
 use super::reply::one_line;
 use crate::domain::problem::Problem;
 
-/// Every template of a folder. A file is `NAME.LOCALE.jinja` or `NAME.jinja`; one whose name starts with `_` is a part
-/// that others extend or include.
+/// Every template of a folder. A file is `NAME.LOCALE.jinja` or `NAME.jinja`; one whose name starts with `_`, or that
+/// has no subject and is used by others, is a part that others extend, include or import by its name.
 pub struct Templates {
-    /// Writes values as they are: for `subject` and `text`.
-    plain: Environment<'static>,
-    /// Escapes values: for `html` and `mjml`.
-    html: Environment<'static>,
-    files: BTreeSet<String>,
+    files: Arc<Files>,
+    /// One for each locale that some file is written in, in small letters, and one for all others.
+    voices: BTreeMap<String, Voice>,
 }
 
 /// Why a template was not rendered.
@@ -55,27 +56,40 @@ pub enum TemplateError {
 }
 
 impl Templates {
-    /// Reads every template of `folder` and renders each for a sample member. A folder that is not there has none.
+    /// Reads every template of `folder` and renders each, in each locale, for sample members of whom everything is
+    /// known. A folder that is not there has none.
     ///
     /// # Errors
     /// All problems of all files, with their places.
     pub fn load(folder: &Path) -> Result<Self, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let (plain, html) = (engine::environment(AutoEscape::None), engine::environment(AutoEscape::Html));
-        let mut templates = Self { plain, html, files: BTreeSet::new() };
-        for file in names(folder).map_err(|e| vec![check::unreadable(folder, &e)])? {
-            if let Err(problem) = templates.add(folder, &file) {
-                problems.push(problem);
-            }
-        }
-        problems.extend(templates.files.iter().filter_map(|file| check::problem(&templates, folder, file)));
-        if problems.is_empty() { Ok(templates) } else { Err(problems) }
+        let (files, problems) = check::read(folder)?;
+        let problems = check::errors(folder, &files, problems);
+        if problems.is_empty() { Ok(Self::of(files)) } else { Err(problems) }
+    }
+
+    /// What will keep some messages from being written, though not all: templates that ask for what is not known of
+    /// every member, and those of `itemless` that need an item where a message may have none.
+    pub fn warnings(&self, folder: &Path, itemless: &BTreeSet<&str>) -> Vec<Problem> {
+        check::warnings(folder, &self.files, itemless)
+    }
+
+    fn of(files: Files) -> Self {
+        let files = Arc::new(files);
+        let locales = files.locales().into_iter().map(str::to_ascii_lowercase).chain([String::new()]);
+        let voices = locales.map(|locale| (locale.clone(), Voice::of(&files, &locale))).collect();
+        Self { files, voices }
     }
 
     /// True when there is a template of this name, in whatever locale.
     pub fn has(&self, name: &str) -> bool {
-        let rest = |file: &str| file.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
-        !name.starts_with('_') && self.files.iter().any(|file| rest(file))
+        let rest = |file: &String| file.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        !name.starts_with('_') && self.files.0.keys().any(rest)
+    }
+
+    /// The locales that the template is written in, apart from the file for all others.
+    pub fn locales(&self, name: &str) -> Vec<&str> {
+        let of_name = self.files.0.keys().map(|file| files::parts(file)).filter(|(of, _)| *of == name);
+        of_name.filter_map(|(_, locale)| locale).collect()
     }
 
     /// Renders `NAME` in the scope's locale, falling back to the language, then to the file without a locale.
@@ -84,17 +98,19 @@ impl Templates {
     /// When there is no such file, or it asks for what is not known of this member.
     pub fn render(&self, name: &str, scope: &Scope) -> Result<Rendered, TemplateError> {
         let missing = || TemplateError::Missing { name: name.to_owned(), locale: scope.locale().to_owned() };
-        let file = self.file(name, scope.locale()).ok_or_else(missing)?;
-        self.render_file(file, scope).map_err(|fault| fault.error(file, &self.source(file)))
+        let file = self.files.find(name, scope.locale()).ok_or_else(missing)?;
+        self.render_file(file, scope).map_err(|fault| fault.error(file, &self.files))
     }
 
     fn render_file(&self, file: &str, scope: &Scope) -> Result<Rendered, Fault> {
-        let mut plain = Blocks::of(&self.plain, file, scope)?;
+        let missing = || Fault::missing("subject", "");
+        let voice = self.voices.get(&self.files.nearest(scope.locale())).ok_or_else(missing)?;
+        let mut plain = Blocks::of(&voice.plain, file, scope)?;
         let subject = one_line(&plain.required("subject")?);
         if subject.is_empty() {
             return Err(Fault::Block { block: "subject", message: "the subject is empty".to_owned() });
         }
-        let mut escaped = Blocks::of(&self.html, file, scope)?;
+        let mut escaped = Blocks::of(&voice.html, file, scope)?;
         let html = match escaped.optional("html")? {
             Some(html) => Some(html),
             None => escaped.optional("mjml")?.map(|mjml| engine::html_of(&mjml)).transpose()?,
@@ -106,44 +122,4 @@ impl Templates {
         };
         Ok(Rendered { subject, text: format!("{}\n", text.trim()), html })
     }
-
-    fn add(&mut self, folder: &Path, file: &str) -> Result<(), Problem> {
-        let source = std::fs::read_to_string(folder.join(file));
-        let source = source.map_err(|e| check::unreadable(&folder.join(file), &e))?;
-        let added = self.plain.add_template_owned(file.to_owned(), source.clone());
-        let added = added.and_then(|()| self.html.add_template_owned(file.to_owned(), source.clone()));
-        added.map_err(|e| check::located(folder, &Fault::from(e).error(file, &source)))?;
-        self.files.insert(file.to_owned());
-        Ok(())
-    }
-
-    fn file(&self, name: &str, locale: &str) -> Option<&str> {
-        let mut tag = locale.replace('_', "-");
-        loop {
-            let wanted = if tag.is_empty() { format!("{name}.jinja") } else { format!("{name}.{tag}.jinja") };
-            if let Some(file) = self.files.iter().find(|file| file.eq_ignore_ascii_case(&wanted)) {
-                return Some(file);
-            }
-            if tag.is_empty() {
-                return None;
-            }
-            tag.truncate(tag.rfind('-').unwrap_or(0));
-        }
-    }
-
-    fn source(&self, file: &str) -> String {
-        self.plain.get_template(file).map(|template| template.source().to_owned()).unwrap_or_default()
-    }
-}
-
-/// The names of all template files, in order.
-fn names(folder: &Path) -> io::Result<BTreeSet<String>> {
-    let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
-        entries => entries?,
-    };
-    let name =
-        |entry: io::Result<std::fs::DirEntry>| entry.map(|e| e.file_name().to_string_lossy().into_owned());
-    let all = entries.map(name).collect::<io::Result<BTreeSet<_>>>()?;
-    Ok(all.into_iter().filter(|name| name.ends_with(".jinja") && !name.starts_with('.')).collect())
 }

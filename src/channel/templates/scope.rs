@@ -1,10 +1,11 @@
 //! Owns what a template can ask for; knows nothing of how templates are rendered.
 
-use chrono::{DateTime, Datelike as _, Days, NaiveDate, TimeZone as _};
+use chrono::{DateTime, Datelike as _, NaiveDate, TimeZone as _};
 use chrono_tz::Tz;
 use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
+use super::samples::SAMPLE_DAY;
 use super::speech::Tongue;
 use crate::channel::body::plain_number;
 use crate::domain::ids::{MemberId, RuleId};
@@ -20,14 +21,29 @@ pub struct Shop {
     pub url: Option<String>,
     /// Its postal address, which some laws ask for.
     pub address: Option<String>,
+    /// The ISO code of the currency that its prices are in, as `TWD`.
+    pub currency: Option<String>,
+}
+
+impl Shop {
+    /// An imagined one, of which everything is known.
+    pub fn sample() -> Self {
+        let known = |text: &str| Some(text.to_owned());
+        Self {
+            name: known("Shop"),
+            url: known("https://shop.example"),
+            address: known("1 Main Street"),
+            currency: known("TWD"),
+        }
+    }
 }
 
 /// What a template can ask for, of one message to one member.
 #[derive(Debug, Clone)]
 pub struct Scope {
     value: Value,
+    tongue: Tongue,
     locale: String,
-    today: NaiveDate,
 }
 
 impl Scope {
@@ -51,7 +67,8 @@ impl Scope {
             step,
             now: now.to_rfc3339(),
         }));
-        Self { value, locale: content.locale.clone(), today: now.date_naive() }
+        let tongue = Tongue::new(&content.locale, now.year(), shop.currency.clone());
+        Self { value, tongue, locale: content.locale.clone() }
     }
 
     /// The locale that the message is written in.
@@ -64,51 +81,14 @@ impl Scope {
     }
 
     pub(super) fn tongue(&self) -> Tongue {
-        Tongue::new(&self.locale, self.today.year())
+        self.tongue.clone()
     }
 
+    /// The scope of an imagined message, read on the day that it is about.
     pub(super) fn sample(content: &Content) -> Self {
-        let shop = |text: &str| Some(text.to_owned());
-        let shop =
-            Shop { name: shop("Shop"), url: shop("https://shop.example"), address: shop("1 Main Street") };
         let now = chrono_tz::UTC.from_utc_datetime(&SAMPLE_DAY.and_time(chrono::NaiveTime::MIN));
-        Self::new(content, &"sample".into(), 1, "https://shop.example/u/sample", &shop, now)
-    }
-}
-
-const SAMPLE_DAY: NaiveDate = match NaiveDate::from_ymd_opt(2026, 3, 2) {
-    Some(day) => day,
-    None => NaiveDate::MIN,
-};
-
-/// An imagined member of whom everything is known: what templates are checked with, and previewed for nobody in
-/// particular.
-pub fn sample(locale: &str) -> Content {
-    let text = |text: &str| Some(text.to_owned());
-    let day = |days| SAMPLE_DAY.checked_add_days(Days::new(days));
-    let item = |id: &str, name: &str| ItemFacts {
-        id: id.to_owned(),
-        name: name.to_owned(),
-        url: Some(format!("https://shop.example/p/{id}")),
-        quantity: 2.0,
-        last_purchase: SAMPLE_DAY - Days::new(27),
-        need_date: day(5),
-        p10: day(1),
-        p90: day(14),
-        interval_days: Some(32.0),
-        usage_tip: text("Keep it cool and dry."),
-    };
-    Content {
-        member: "sample".into(),
-        name: text("王小明"),
-        locale: locale.to_owned(),
-        stage: Stage::Regular,
-        tags: vec!["sample".to_owned()],
-        region: text("Taipei"),
-        items: vec![item("A1", "Coffee beans <dark>"), item("B2", "Filter paper")],
-        reason: "You usually buy this every 32 days.".to_owned(),
-        cautions: vec!["Contains caffeine.".to_owned()],
-        guards: Vec::new(),
+        let stop = "https://shop.example/u/sample";
+        Self::new(content, &"sample".into(), 1, stop, &Shop::sample(), now)
     }
 }
 
@@ -140,6 +120,7 @@ struct ShopFacts<'a> {
     name: Option<&'a str>,
     url: Option<&'a str>,
     address: Option<&'a str>,
+    currency: Option<&'a str>,
 }
 
 /// Numbers are whole where a person would say them so.
@@ -174,7 +155,8 @@ impl<'a> MemberFacts<'a> {
 impl<'a> ShopFacts<'a> {
     fn of(shop: &'a Shop) -> Self {
         let url = safe(shop.url.as_deref());
-        Self { name: shop.name.as_deref(), url, address: shop.address.as_deref() }
+        let (address, currency) = (shop.address.as_deref(), shop.currency.as_deref());
+        Self { name: shop.name.as_deref(), url, address, currency }
     }
 }
 

@@ -9,6 +9,7 @@ pub(super) fn of_html(html: &str) -> String {
         rest = page.markup(&rest[at..]);
     }
     page.words(rest);
+    page.write_address(true);
     page.lines()
 }
 
@@ -16,6 +17,8 @@ pub(super) fn of_html(html: &str) -> String {
 struct Page {
     out: String,
     link: Option<(String, usize)>,
+    /// The address of a link that has ended, until it is known what follows.
+    address: Option<String>,
 }
 
 impl Page {
@@ -48,14 +51,20 @@ impl Page {
         match name {
             "a" if opens => self.link = attribute(tag, "href").map(|href| (href, self.out.len())),
             "a" => self.end_link(),
-            "br" => self.out.push('\n'),
+            "br" => {
+                self.write_address(true);
+                self.out.push('\n');
+            }
             "li" if opens => {
                 self.new_line(1);
                 self.out.push_str("- ");
             }
             "img" => self.words(&attribute(tag, "alt").unwrap_or_default()),
             "td" | "th" if !opens => self.out.push(' '),
-            "hr" => self.out.push_str("\n\n----\n\n"),
+            "hr" => {
+                self.write_address(true);
+                self.out.push_str("\n\n----\n\n");
+            }
             "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "ul" | "ol" | "blockquote" | "table" => {
                 self.new_line(2)
             }
@@ -66,6 +75,7 @@ impl Page {
 
     /// Ends the line, if there is one, and leaves `breaks` line breaks behind it.
     fn new_line(&mut self, breaks: usize) {
+        self.write_address(true);
         let written = self.out.trim_end_matches(' ').len();
         self.out.truncate(written);
         let there = written - self.out.trim_end_matches('\n').len();
@@ -74,18 +84,35 @@ impl Page {
         }
     }
 
-    /// Writes the address after the link's words, unless they are the same.
+    /// Keeps the link's address, unless its words are the same.
     fn end_link(&mut self) {
         let Some((href, from)) = self.link.take() else { return };
         let shown = self.out.get(from..).unwrap_or_default().trim();
         if href.contains(':') && shown != href {
-            let spaced = if shown.is_empty() { href } else { format!(" ({href})") };
-            self.out.push_str(&spaced);
+            self.address = Some(href);
         }
+    }
+
+    /// Writes the address of the link before: on a line of its own where the link ends one, since programs take a
+    /// bracket behind an address for a part of it.
+    fn write_address(&mut self, ends_line: bool) {
+        let Some(href) = self.address.take() else { return };
+        let shown = self.out.trim_end_matches(' ').len();
+        let gap = if self.out.len() > shown { " " } else { "" };
+        self.out.truncate(shown);
+        let address = match (ends_line, self.out.is_empty() || self.out.ends_with('\n')) {
+            (_, true) => href,
+            (true, false) => format!("\n{href}"),
+            (false, false) => format!(" ({href}){gap}"),
+        };
+        self.out.push_str(&address);
     }
 
     fn words(&mut self, text: &str) {
         let text = decoded(text);
+        if text.contains(|c: char| !c.is_ascii_whitespace()) {
+            self.write_address(false);
+        }
         for (at, word) in text.split(|c: char| c.is_ascii_whitespace()).enumerate() {
             if at > 0 && !self.out.ends_with([' ', '\n']) {
                 self.out.push(' ');
@@ -210,7 +237,14 @@ mod tests {
                 "Order (https://a.example/?x=1&y=2) now",
             ),
             ("<a href='https://a.example'>https://a.example</a>", "https://a.example"),
-            ("<a href=https://a.example><img alt='Buy'></a>", "Buy (https://a.example)"),
+            ("<a href=https://a.example><img alt='Buy'></a>", "Buy\nhttps://a.example"),
+            ("<p>a <a href='https://a.example'>here</a></p><p>b</p>", "a here\nhttps://a.example\n\nb"),
+            ("<a href='https://a.example'>here</a>。<br>b", "here (https://a.example)。\nb"),
+            ("<a href='https://a.example'></a>", "https://a.example"),
+            (
+                "<a href='https://a.example'>one</a> <a href='https://b.example'>two</a>",
+                "one (https://a.example) two\nhttps://b.example",
+            ),
             ("<ul><li>one</li><li>two</li></ul>end", "- one\n- two\n\nend"),
             ("a<br>b<br/>c", "a\nb\nc"),
             ("<head><title>T</title><style>p{}</style></head><body>text<!-- no > --></body>", "text"),

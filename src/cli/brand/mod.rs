@@ -4,7 +4,9 @@ mod backtest;
 mod diff;
 mod forecast;
 mod plan;
+mod preview;
 
 pub use backtest::BacktestArgs;
 pub use forecast::{ForecastArgs, tell_needs};
 pub use plan::PlanArgs;
+pub use preview::PreviewArgs;

@@ -1,5 +1,7 @@
 //! Templates from a folder: what is checked, what is escaped, which file is taken.
 
+mod check;
+
 use std::path::Path;
 
 use chrono::TimeZone as _;
@@ -21,7 +23,7 @@ fn load(files: &[(&str, &str)]) -> Templates {
 }
 
 fn scope(content: &Content) -> Scope {
-    let shop = Shop { name: Some("Shop & Co".to_owned()), url: None, address: None };
+    let shop = Shop { name: Some("Shop & Co".to_owned()), ..Shop::default() };
     let now = Taipei.with_ymd_and_hms(2026, 3, 2, 10, 0, 0).unwrap();
     Scope::new(content, &"refill".into(), 1, "https://m.example/u/x", &shop, now)
 }
@@ -98,7 +100,7 @@ fn text_is_derived_from_html() {
     let source = "{% block subject %}s{% endblock %}{% block html %}<style>p{}</style><h1>Hi {{ member.name }}</h1>\
         <p><a href=\"{{ items[0].url }}\">{{ items[0].name }}</a></p>{% endblock %}";
     let rendered = render(source, &sample("en")).unwrap();
-    assert_eq!(rendered.text, "Hi 王小明\n\nCoffee beans <dark> (https://shop.example/p/A1)\n");
+    assert_eq!(rendered.text, "Hi Amy Wang\n\nCoffee beans <dark>\nhttps://shop.example/p/A1\n");
 }
 
 #[test]
@@ -110,7 +112,7 @@ fn mjml_becomes_html_that_fetches_nothing() {
     let html = rendered.html.unwrap();
     assert!(html.contains("<table") && html.contains("Hi Coffee beans &lt;dark&gt;"), "{html}");
     assert!(!html.contains("fonts.googleapis"), "{html}");
-    assert_eq!(rendered.text, "Hi Coffee beans <dark>\n\nOrder (https://shop.example/p/A1)\n");
+    assert_eq!(rendered.text, "Hi Coffee beans <dark>\n\nOrder\nhttps://shop.example/p/A1\n");
 }
 
 #[test]
@@ -132,52 +134,81 @@ fn templates_extend_and_include_others() {
 }
 
 #[test]
-fn every_problem_of_every_file_is_told_with_its_place() {
-    let folder = folder(&[
+fn parts_are_found_by_name_in_the_locale_of_the_message() {
+    let whole = "{% extends \"_page\" %}{% block subject %}s{% endblock %}\
+        {% block body %}{% import \"_words\" as words %}{{ words.hello() }}{% endblock %}";
+    let templates = load(&[
         (
-            "a-typo.jinja",
-            "{% block subject %}s{% endblock %}\n{% block text %}\nHi  {{ member.nmae }}\n{% endblock %}",
+            "_page.jinja",
+            "{% block text %}{% block body %}{% endblock %} {% include \"footer\" %}{% endblock %}",
         ),
-        ("b-syntax.jinja", "{% block subject %}s{% endblock %}\n{% if %}\n"),
-        ("c-subject.jinja", "{% block text %}t{% endblock %}"),
-        ("d-nothing.zh.jinja", "{% block subject %}s{% endblock %}"),
-        (
-            "e-mjml.jinja",
-            "{% block subject %}s{% endblock %}\n{% block mjml %}<mjml><oops></mjml>{% endblock %}",
-        ),
-        (
-            "f-part.jinja",
-            "{% block subject %}s{% endblock %}{% block text %}{% include \"_part.jinja\" %}{% endblock %}",
-        ),
-        ("_part.jinja", "\n {{ wrong }}"),
-        (
-            "g-filter.jinja",
-            "{% block subject %}s{% endblock %}{% block text %}{{ member.name | date }}{% endblock %}",
-        ),
-        ("h-well.jinja", "{% block subject %}s{% endblock %}{% block text %}t{% endblock %}"),
-        ("notes.txt", "{% not a template %}"),
+        ("_words.jinja", "{% macro hello() %}Hello{% endmacro %}"),
+        ("_words.zh.jinja", "{% macro hello() %}你好{% endmacro %}"),
+        ("footer.jinja", "from {{ shop.name }}"),
+        ("footer.zh-TW.jinja", "{{ shop.name }} 敬上"),
+        ("footer.en-GB.jinja", "yours, {{ shop.name }}"),
+        ("t.jinja", whole),
     ]);
-    let problems = Templates::load(folder.path()).err().unwrap();
-    let name = |file: &str| Path::new(file).strip_prefix(folder.path()).unwrap().display().to_string();
-    let told = |p: &replenish::domain::problem::Problem| {
-        format!("{}:{}:{} {}", name(&p.file), p.line, p.column, p.message)
-    };
-    let mut told: Vec<_> = problems.iter().map(told).collect();
-    told.sort();
-    let expected = [
-        "_part.jinja:2:5 `wrong`",
-        "a-typo.jinja:3:8 `member.nmae`",
-        "b-syntax.jinja:2:7 ",
-        "c-subject.jinja:1:1 there is no block `subject`",
-        "d-nothing.zh.jinja:1:1 there is no block `text`",
-        "e-mjml.jinja:2:1 MJML",
-        "g-filter.jinja:1:",
+    let table = [
+        ("zh-TW", "你好 Shop & Co 敬上\n"),
+        ("zh-Hant-TW", "你好 from Shop & Co\n"),
+        ("zh_tw", "你好 Shop & Co 敬上\n"),
+        ("en-GB", "Hello yours, Shop & Co\n"),
+        ("en", "Hello from Shop & Co\n"),
+        ("ja", "Hello from Shop & Co\n"),
     ];
-    assert_eq!(told.len(), expected.len(), "{told:#?}");
-    for (told, expected) in told.iter().zip(expected) {
-        assert!(told.starts_with(expected), "{told} does not start with {expected}");
+    for (locale, text) in table {
+        assert_eq!(templates.render("t", &scope(&sample(locale))).unwrap().text, text, "{locale}");
     }
-    assert!(problems.iter().all(|p| !p.help.is_empty()));
+    assert_eq!(templates.locales("t"), Vec::<&str>::new());
+}
+
+#[test]
+fn prices_and_lists_are_written_in_the_language_of_the_message() {
+    let source = "{% block subject %}s{% endblock %}{% block text %}{{ 1280 | money(\"TWD\") }} {{ \"12.8\" | money(\"USD\") }}; \
+        {{ items | map(attribute=\"name\") | list_and }}; {{ [\"A\", \"B\", \"C\"] | list_and }}; {{ 1280 | money }}{% endblock %}\
+        {% block html %}{{ items | map(attribute=\"name\") | list_and }}{% endblock %}";
+    let (zh, en) = (render(source, &sample("zh-TW")).unwrap(), render(source, &sample("en")).unwrap());
+    assert_eq!(zh.text, "NT$1,280 US$12.80; 咖啡豆 <深焙>和濾紙; A、B 和 C; 1,280\n");
+    assert_eq!(en.text, "NT$1,280 $12.80; Coffee beans <dark> and Filter paper; A, B and C; 1,280\n");
+    assert_eq!(en.html.unwrap(), "Coffee beans &lt;dark&gt; and Filter paper");
+    let priced = Shop { currency: Some("EUR".to_owned()), ..Shop::default() };
+    let now = Taipei.with_ymd_and_hms(2026, 3, 2, 10, 0, 0).unwrap();
+    let scope = Scope::new(&sample("en"), &"refill".into(), 1, "https://m.example/u/x", &priced, now);
+    let templates = load(&[("t.jinja", source)]);
+    assert!(templates.render("t", &scope).unwrap().text.ends_with("; €1,280.00\n"));
+}
+
+#[test]
+fn what_members_and_shops_are_called_breaks_nothing() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/templates");
+    let templates = Templates::load(&shipped).unwrap();
+    let long = "長".repeat(10_000);
+    let names = [
+        "<script>alert(1)</script>",
+        "a\r\nBcc: all@example.org\r\n\r\nx",
+        "{{ shop.name }}{% raw %}",
+        "\"><img src=x onerror=1>",
+        &long,
+    ];
+    for (name, locale) in names.into_iter().flat_map(|name| [(name, "en"), (name, "zh-TW")]) {
+        let mut content = sample(locale);
+        (content.name, content.reason) = (Some(name.to_owned()), name.to_owned());
+        content.items[0].name = name.to_owned();
+        content.cautions = vec![name.to_owned()];
+        for template in ["refill", "how-to-use", "first-bottle", "midway", "lapsing", "membership"] {
+            let Rendered { subject, text, html } = templates.render(template, &scope(&content)).unwrap();
+            let html = html.unwrap();
+            assert!(!subject.contains(['\r', '\n']), "{subject:?}");
+            assert!(
+                !html.contains("<script") && !html.contains("<img") && html.contains("</html>"),
+                "{html}"
+            );
+            assert!(!html.contains("Shop & Co") && html.contains("Shop &amp; Co"), "{html}");
+            let spoken = name.split(['\r', '\n']).next().unwrap();
+            assert!(text.contains(spoken), "{template}: {text}");
+        }
+    }
 }
 
 #[test]

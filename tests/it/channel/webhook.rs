@@ -65,10 +65,10 @@ fn the_body_is_the_published_one() {
             "unsubscribe_url": letter.unsubscribe_url,
             "member": { "id": "sample", "locale": "zh-TW", "stage": "regular", "contacts": { "line": "U1" } },
             "items": [{
-                "id": "A1", "name": "Coffee beans <dark>", "url": null, "last_purchase": "2026-02-03", "quantity": 2,
+                "id": "A1", "name": "咖啡豆 <深焙>", "url": null, "last_purchase": "2026-02-03", "quantity": 2,
                 "need_date": "2026-03-07", "p10": "2026-03-03", "p90": "2026-03-16",
             }],
-            "reason": "You usually buy this every 32 days.", "cautions": ["Contains caffeine."],
+            "reason": "這項商品你通常每 32 天回購一次。", "cautions": ["含咖啡因。"],
             "message": { "subject": letter.rendered.as_ref().unwrap().subject, "text": "王小明 您好\n.一行以點開頭\n" },
         },
     });

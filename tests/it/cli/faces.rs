@@ -4,16 +4,18 @@ use super::{NOW, Shop, commands_in, end, program};
 use crate::support::house::Ran;
 
 /// The options that each command promises.
-const OPTIONS: [(&str, &str); 15] = [
+const OPTIONS: [(&str, &str); 17] = [
     ("", "--config --json --version --help"),
     ("demo", "--folder"),
     ("import", "--format"),
     ("learn", "--now"),
     ("forecast", "--member --now --lang"),
-    ("plan", "--now --rules"),
+    ("plan", "--now --rules --diff"),
+    ("preview", "--rule --member --locale --all-locales --html --now"),
+    ("pause", "--all --rule --channel --because"),
     ("run", "--role --once --now --force-now"),
     ("explain", "--member --address --order --job --now"),
-    ("check", ""),
+    ("check", "--deny-warnings"),
     ("jobs list", FILTERS),
     ("jobs show", "--lang"),
     ("jobs replay", "--dry-run --yes"),
