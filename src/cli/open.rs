@@ -73,6 +73,23 @@ pub fn load(config: &Path, rules: Option<&Path>) -> anyhow::Result<Loaded> {
     config::load(config, rules, &env).map_err(|problems| Invalid(problems).into())
 }
 
+/// Settings, rules and templates as they are on disk now, for a process that runs with these channels.
+///
+/// # Errors
+/// All problems of all files.
+pub fn reread(config: &Path, channels: &BTreeSet<ChannelName>) -> Result<(Loaded, Templates), Vec<Problem>> {
+    let env: BTreeMap<String, String> = std::env::vars().collect();
+    let loaded = config::reload(config, &env, channels);
+    let templates = config::folders(config, &env).map(|folders| read_templates(&folders.templates));
+    match (loaded, templates) {
+        (Ok(loaded), Some(Ok(templates))) => Ok((loaded, templates)),
+        (loaded, templates) => {
+            let of_templates = templates.and_then(Result::err);
+            Err(loaded.err().into_iter().chain(of_templates).flatten().collect())
+        }
+    }
+}
+
 /// The templates of the settings' folder.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use std::sync::{Arc, RwLock};
 
 use super::open::{know, load_templates, open_channels, open_store, shop_card, unsubscribe_links};
 use crate::config::{Channel as ChannelSettings, Loaded, QueueUrl, Settings};
-use crate::daemon::{Clock, Parts, Readiness, Tally};
+use crate::daemon::{Clock, Guide, Parts, Readiness, Tally};
 use crate::domain::job::OnUncertain;
 use crate::queue::RedisQueue;
 use crate::store::Lock;
@@ -40,8 +40,7 @@ impl Opened {
         let knowledge = know(&settings, rules, &store).await?;
         let parts = Parts {
             store,
-            knowledge: RwLock::new(Arc::new(knowledge)),
-            templates,
+            guide: RwLock::new(Guide::new(knowledge, templates)),
             shop_card: shop_card(&settings),
             channels,
             outbox: settings.folders.data.join("outbox"),

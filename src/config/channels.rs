@@ -14,7 +14,7 @@ use crate::domain::job::OnUncertain;
 pub const EMAIL: &str = "email";
 
 /// A way to reach members.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Channel {
     /// `[channel.email]`.
     Email(Email),
@@ -23,7 +23,7 @@ pub enum Channel {
 }
 
 /// E-mail over one or more relays.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Email {
     /// Who writes: `Shop <hello@shop.example>`.
     pub from: Mailbox,
@@ -36,7 +36,7 @@ pub struct Email {
 }
 
 /// A signed webhook.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
     /// Where it posts.
     pub url: Url,

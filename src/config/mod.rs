@@ -19,6 +19,7 @@ mod tree;
 mod trigger;
 mod values;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use channels::{Channel, EMAIL, Email, Webhook};
@@ -27,6 +28,7 @@ pub use peers::{QueueUrl, RelayUrl, StoreUrl};
 pub use secret::{Environment, Secret};
 pub use settings::{Deliver, Folders, Http, Queue, Settings, Shop};
 
+use crate::domain::ids::ChannelName;
 use crate::domain::problem::Problem;
 use crate::domain::rules::Rules;
 use reader::Section;
@@ -48,6 +50,28 @@ pub struct Loaded {
 /// # Errors
 /// All problems of all files, sorted by file, line and column.
 pub fn load(file: &Path, rules_override: Option<&Path>, env: &Environment) -> Result<Loaded, Vec<Problem>> {
+    read(file, rules_override, env, None)
+}
+
+/// The same for a process that runs: it has only the channels that it was started with, so a rule that names another
+/// one is a problem.
+///
+/// # Errors
+/// All problems of all files, sorted by file, line and column.
+pub fn reload(
+    file: &Path,
+    env: &Environment,
+    running: &BTreeSet<ChannelName>,
+) -> Result<Loaded, Vec<Problem>> {
+    read(file, None, env, Some(running))
+}
+
+fn read(
+    file: &Path,
+    rules_override: Option<&Path>,
+    env: &Environment,
+    running: Option<&BTreeSet<ChannelName>>,
+) -> Result<Loaded, Vec<Problem>> {
     let problems = Problems::default();
     let Some((document, folder)) = overridden(file, env, &problems) else {
         return problems.or(None);
@@ -61,7 +85,7 @@ pub fn load(file: &Path, rules_override: Option<&Path>, env: &Environment) -> Re
         Some(path) => (absolute(path), Place::start_of(&shown(path))),
         None => (outline.folders.rules, named_at),
     };
-    let known = rules::Known::new(outline.channels, &outline.folders.templates);
+    let known = rules::Known::new(outline.channels, running.cloned(), &outline.folders.templates);
     let rules = rules::read(&path, &named_at, &known, &problems);
     problems.or(settings.zip(rules).map(|(settings, rules)| Loaded { settings, rules }))
 }

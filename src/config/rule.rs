@@ -191,7 +191,9 @@ fn message(s: &mut Section<'_>, known: &Known) -> Message {
     let name = |s: &mut Section<'_>, key| {
         let channels = known.channels.iter().map(ChannelName::as_str);
         let kind = one_known("a channel of the settings", EMAIL, channels);
-        if key == "channel" { s.required(key, kind) } else { s.get(key, kind) }
+        let name = if key == "channel" { s.required(key, kind) } else { s.get(key, kind) };
+        note_not_running(s, key, name.as_deref(), known);
+        name
     };
     let (channel, fallback) = (name(s, "channel"), name(s, "fallback_channel"));
     if fallback.is_some() && (channel.as_deref() != Some(EMAIL) || fallback == channel) {
@@ -203,6 +205,15 @@ fn message(s: &mut Section<'_>, known: &Known) -> Message {
         _ => s.get("template", template(known)),
     };
     Message { channel: channel.map(ChannelName::from), fallback: fallback.map(ChannelName::from), template }
+}
+
+/// A channel that came into the settings after the process was started.
+fn note_not_running(s: &Section<'_>, key: &str, name: Option<&str>, known: &Known) {
+    let runs = |name: &str| known.running.as_ref().is_none_or(|running| running.contains(name));
+    if let Some(name) = name.filter(|name| !runs(name)) {
+        let message = format!("the running process does not have the channel \"{name}\"");
+        s.problem(key, message, "channels are settings: restart replenish, then this rule is taken");
+    }
 }
 
 /// The name of a template that is there.

@@ -19,6 +19,8 @@ use crate::domain::rules::{Guards, Rules};
 pub struct Known {
     /// The channels of the settings.
     pub channels: BTreeSet<ChannelName>,
+    /// Those that the process has, once it runs.
+    pub running: Option<BTreeSet<ChannelName>>,
     /// The names of the templates, without locale.
     pub templates: BTreeSet<String>,
     /// Where the templates lie, for people.
@@ -27,14 +29,18 @@ pub struct Known {
 
 impl Known {
     /// These channels, and the templates that lie in this folder.
-    pub fn new(channels: BTreeSet<ChannelName>, templates: &Path) -> Self {
+    pub fn new(
+        channels: BTreeSet<ChannelName>,
+        running: Option<BTreeSet<ChannelName>>,
+        templates: &Path,
+    ) -> Self {
         let folder = shown(templates);
         let files = fs::read_dir(templates).into_iter().flatten().flatten();
         let files = files.filter_map(|e| e.file_name().into_string().ok());
         // one that starts with _ is a part of others
         let files = files.filter(|n| n.ends_with(".jinja") && !n.starts_with('_'));
         let templates = files.filter_map(|n| Some(n.split_once('.')?.0.to_owned())).collect();
-        Self { channels, templates, folder }
+        Self { channels, running, templates, folder }
     }
 }
 

@@ -43,6 +43,27 @@ pub struct Settings {
     pub retry: RetryPolicy,
 }
 
+impl Settings {
+    /// What differs from `other` and needs a restart, by its key or section. The folders of rules and templates do not:
+    /// those are read again while running.
+    pub fn differing(&self, other: &Self) -> Vec<&'static str> {
+        let differs = [
+            ("timezone", self.timezone != other.timezone),
+            ("locale", self.locale != other.locale),
+            ("shop", self.shop != other.shop),
+            ("data_dir", self.folders.data != other.folders.data),
+            ("deliver", self.deliver != other.deliver),
+            ("store", self.store != other.store),
+            ("queue", self.queue != other.queue),
+            ("http", self.http != other.http),
+            ("channel", self.channels != other.channels),
+            ("intake", self.intake != other.intake),
+            ("retry", self.retry != other.retry),
+        ];
+        differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+}
+
 /// What messages say of the shop; the template variable `shop`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Shop {
@@ -96,6 +117,8 @@ pub struct Http {
     pub public_url: String,
     /// What unsubscribe links are signed with; made and kept in the data folder when absent.
     pub unsubscribe_key: Option<Secret>,
+    /// What whoever calls /v1 must show; without it nobody may.
+    pub token: Option<Secret>,
 }
 
 /// What can be known of the settings though parts of them are wrong: enough to check the rules against.
@@ -197,7 +220,8 @@ fn http(s: &mut Section<'_>, channels: &BTreeMap<ChannelName, Channel>, around: 
     }
     let public_url =
         url.map_or_else(|| format!("http://{listen}"), |u| u.as_str().trim_end_matches('/').to_owned());
-    Http { listen, public_url, unsubscribe_key: secret(s, "unsubscribe_key", around) }
+    let unsubscribe_key = secret(s, "unsubscribe_key", around);
+    Http { listen, public_url, unsubscribe_key, token: secret(s, "token", around) }
 }
 
 fn listen() -> Kind<'static, SocketAddr> {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures::FutureExt;
 
-use super::Parts;
 use super::clock::real_time;
 use super::group::Group;
+use super::{Guide, Parts, keeper};
 use crate::channel::{Letter, Scope};
 use crate::domain::assemble::{Claim, UNSUITABLE, claim};
 use crate::domain::change::Change;
@@ -19,7 +19,7 @@ use crate::domain::ids::{ChannelName, JobId};
 use crate::domain::job::{Content, Delivery, Job, JobState, Outcome};
 use crate::domain::member::Member;
 use crate::domain::reason::Reason;
-use crate::store::{JobRef, MemberKey, Pick, Settlement, StoreError};
+use crate::store::{Decided, JobRef, MemberKey, Pick, Settlement, StoreError};
 
 /// Claims and outcomes that share a transaction, at most.
 const GROUP: usize = 256;
@@ -42,11 +42,16 @@ enum Claimed {
     LetGo,
 }
 
+/// A claim as judged, and which of its member's changes moves the job.
+type Judged = (Job, Member, Claim, Option<usize>);
+
 /// What is handed over.
 struct Handover {
     job: Job,
     member: Member,
     content: Content,
+    /// What the claim went by: a rule and its template belong together, whatever is reloaded meanwhile.
+    guide: Guide,
 }
 
 impl Deliveries {
@@ -92,7 +97,7 @@ impl Deliveries {
     }
 
     async fn hand_over(&self, at: &JobRef, handover: &Handover) -> Outcome {
-        let Handover { job, member, content } = handover;
+        let Handover { job, member, content, guide } = handover;
         let Some(channel) = self.parts.channels.get(&job.channel) else {
             return Outcome::new(Delivery::Permanent, Some(Reason::ChannelMissing));
         };
@@ -110,12 +115,12 @@ impl Deliveries {
             sent_at: real_time(),
             now: self.parts.clock.now(),
         };
-        let knowledge = self.parts.knowledge();
+        let knowledge = &guide.knowledge;
         if let Some(template) = knowledge.rules.get(&job.rule).and_then(|r| r.template_of(job.step)) {
             let now = self.parts.clock.now().with_timezone(&knowledge.zone);
             let shop = &self.parts.shop_card;
             let scope = Scope::new(content, &job.rule, job.step, &letter.unsubscribe_url, shop, now);
-            match self.parts.templates.render(template, &scope) {
+            match guide.templates.render(template, &scope) {
                 Ok(rendered) => letter.rendered = Some(rendered),
                 Err(error) => {
                     let mut outcome = Outcome::new(Delivery::Permanent, Some(Reason::TemplateError));
@@ -148,7 +153,13 @@ async fn claim_group(parts: &Arc<Parts>, jobs: &[JobRef]) -> Result<HashMap<JobI
     members.sort();
     members.dedup();
     let ids: HashSet<JobId> = jobs.iter().map(|at| at.job.clone()).collect();
-    let knowledge = parts.knowledge();
+    let guide = parts.guide();
+    let knowledge = guide.knowledge.clone();
+    // In a fleet the planners may have had newer rules first: what this process does not know yet is offered again.
+    let is_last_word = parts.redis.is_none() || keeper::look_at_rules(parts).await.is_ok();
+    if !is_last_word {
+        tracing::debug!("other rules are in force: jobs of rules that are unknown here are let go");
+    }
     let now = parts.clock.now();
     let lease_until = real_time() + SENDING_LEASE;
     let decided = parts
@@ -157,7 +168,9 @@ async fn claim_group(parts: &Arc<Parts>, jobs: &[JobRef]) -> Result<HashMap<JobI
             let shop = knowledge.shop(catalog);
             let mut changes: Vec<Change> = Vec::new();
             let mut claims = Vec::new();
-            for job in view.jobs.iter().filter(|j| ids.contains(&j.id)) {
+            let mine =
+                |j: &&Job| ids.contains(&j.id) && (is_last_word || knowledge.rules.get(&j.rule).is_some());
+            for job in view.jobs.iter().filter(mine) {
                 let (mut of_job, claim) = claim(view, &job.id, &shop, now, lease_until);
                 changes.append(&mut of_job);
                 // The last change of a claim is the one that moves the job.
@@ -166,6 +179,11 @@ async fn claim_group(parts: &Arc<Parts>, jobs: &[JobRef]) -> Result<HashMap<JobI
             (changes, claims)
         })
         .await?;
+    Ok(started(parts, decided, &guide))
+}
+
+/// What each claim that took effect answers; the others let go.
+fn started(parts: &Parts, decided: Vec<Decided<Vec<Judged>>>, guide: &Guide) -> HashMap<JobId, Claimed> {
     let mut answers = HashMap::new();
     for member in decided {
         for (job, person, claim, deciding) in member.value {
@@ -174,12 +192,12 @@ async fn claim_group(parts: &Arc<Parts>, jobs: &[JobRef]) -> Result<HashMap<JobI
                 count(parts, &job, &claim);
             }
             if let (Claim::Send(content), true) = (claim, applied) {
-                let handover = Handover { member: person, content: *content, job };
+                let handover = Handover { member: person, content: *content, job, guide: guide.clone() };
                 answers.insert(handover.job.id.clone(), Claimed::Sending(Box::new(handover)));
             }
         }
     }
-    Ok(answers)
+    answers
 }
 
 fn count(parts: &Parts, job: &Job, claim: &Claim) {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Parts;
 use super::clock::real_time;
+use super::planner::PlanError;
 use crate::domain::pause::PauseScope;
 use crate::store::{Pause, StoreError};
 
@@ -58,4 +59,14 @@ pub async fn look_at_pauses(parts: &Arc<Parts>, seen: &Mutex<Vec<Pause>>) -> Res
     }
     *seen = pauses;
     Ok(())
+}
+
+/// Looks whether the planners of a fleet go by the rules of this process.
+///
+/// # Errors
+/// When they do not, or the ledger fails.
+pub async fn look_at_rules(parts: &Parts) -> Result<(), PlanError> {
+    let mine = parts.knowledge().rules.hash().to_owned();
+    let in_force = parts.store.rules_in_force().await?;
+    if in_force.is_some_and(|hash| hash != mine) { Err(PlanError::OtherRules(mine)) } else { Ok(()) }
 }

@@ -12,6 +12,7 @@ mod moved;
 mod once;
 mod planner;
 mod readiness;
+mod reload;
 mod run;
 mod tally;
 
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::channel::{Channel, Shop as ShopCard, Templates, UnsubscribeLinks};
+use crate::channel::{Channel, Shop as ShopCard, UnsubscribeLinks};
 use crate::domain::ids::ChannelName;
 use crate::domain::job::{OnUncertain, RetryPolicy};
 use crate::domain::shop::Knowledge;
@@ -33,6 +34,7 @@ pub use clock::{Clock, real_time};
 pub use learn::{Learnt, learn};
 pub use once::{OnceSummary, run_once};
 pub use readiness::{Readiness, Trouble};
+pub use reload::{Guide, Reloaded};
 pub use run::{Role, run};
 pub use tally::{Tally, install_metrics};
 
@@ -40,10 +42,8 @@ pub use tally::{Tally, install_metrics};
 pub struct Parts {
     /// The ledger and the history.
     pub store: Store,
-    /// Rules, priors, zone: replaced as a whole.
-    pub knowledge: RwLock<Arc<Knowledge>>,
-    /// What templates say.
-    pub templates: Templates,
+    /// Rules, priors, templates: replaced as a whole.
+    pub guide: RwLock<Guide>,
     /// What templates may say of the shop.
     pub shop_card: ShopCard,
     /// Where messages go.
@@ -75,15 +75,18 @@ pub struct Parts {
 impl Parts {
     /// What the process knows of the shop at this moment.
     pub fn knowledge(&self) -> Arc<Knowledge> {
-        self.knowledge.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.guide().knowledge
+    }
+
+    /// All that decisions and messages go by at this moment.
+    pub fn guide(&self) -> Guide {
+        self.guide.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Replaces what the process knows.
     pub fn know(&self, change: impl FnOnce(&mut Knowledge)) {
-        let mut held = self.knowledge.write().unwrap_or_else(PoisonError::into_inner);
-        let mut next = (**held).clone();
-        change(&mut next);
-        *held = Arc::new(next);
+        let mut guide = self.guide.write().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut guide.knowledge));
     }
 
     /// Channels whose messages may be sent again under the same id.

@@ -2,32 +2,62 @@
 
 use std::sync::Arc;
 
-use super::Parts;
+use super::{Parts, keeper};
 use crate::domain::change::Change;
 use crate::domain::reconcile::replan;
+use crate::domain::shop::Knowledge;
 use crate::store::{Pick, StoreError};
 
 /// Members planned in one transaction.
 const PAGE: usize = 500;
 
+/// Why a planner's turn ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// Another planner was given other rules since: planning with these would undo its work, and it would undo ours.
+    #[error("other rules are in force than these ({0}): reload")]
+    OtherRules(String),
+    /// The ledger fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Fails when other rules came into force after those of this process: it then neither learns, plans nor assembles.
+///
+/// # Errors
+/// See [`PlanError`].
+pub async fn stand_back(parts: &Parts) -> Result<(), PlanError> {
+    if parts.guide().is_announced() { keeper::look_at_rules(parts).await } else { Ok(()) }
+}
+
 /// Plans every member that is awake; says how many there were.
 ///
 /// # Errors
-/// When the ledger fails; what was planned before stays.
-pub async fn plan_awake(parts: &Arc<Parts>) -> Result<u64, StoreError> {
-    parts.store.wake_outdated(&parts.knowledge().version()).await?;
+/// When the ledger fails, or other rules are in force; what was planned before stays.
+pub async fn plan_awake(parts: &Arc<Parts>) -> Result<u64, PlanError> {
+    let guide = parts.guide();
+    let (rules, version) = (guide.knowledge.rules.hash(), guide.knowledge.version());
+    if parts.store.wake_outdated(rules, !guide.is_announced(), &version).await?.is_none() {
+        return Err(PlanError::OtherRules(rules.to_owned()));
+    }
+    guide.note_announced();
     let mut members = 0;
     loop {
-        let planned = plan_page(parts).await?;
+        let planned = plan_page(parts, guide.knowledge.clone()).await?;
         members += planned as u64;
-        if planned < PAGE {
+        if planned < PAGE || is_outdated(parts, &version).await? {
             return Ok(members);
         }
     }
 }
 
-async fn plan_page(parts: &Arc<Parts>) -> Result<usize, StoreError> {
-    let knowledge = parts.knowledge();
+/// True once this process or another planner has taken over other rules or priors: the next turn goes on with those.
+async fn is_outdated(parts: &Parts, version: &str) -> Result<bool, StoreError> {
+    Ok(parts.knowledge().version() != version
+        || parts.store.planned_with().await?.as_deref() != Some(version))
+}
+
+async fn plan_page(parts: &Arc<Parts>, knowledge: Arc<Knowledge>) -> Result<usize, StoreError> {
     let now = parts.clock.now();
     let decided = parts
         .store

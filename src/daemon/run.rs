@@ -1,5 +1,6 @@
 //! Owns the long run: which loops a role has, their turns, and the drain at the end; decides nothing itself.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::deliver::Deliveries;
+use super::planner::PlanError;
 use super::{Parts, assembler, dispatcher, keeper, learn, planner};
 use crate::domain::ids::{Day, Timestamp};
 use crate::domain::shop::Knowledge;
@@ -54,6 +56,10 @@ pub async fn run(parts: Arc<Parts>, role: Role, stop: CancellationToken) -> anyh
     let loops = TaskTracker::new();
     let (p, paused) = (parts.clone(), Arc::default());
     loops.spawn(turns(stop.clone(), LOOK_TURN, move || look_turn(p.clone(), Arc::clone(&paused))));
+    if role == Role::Worker || role == Role::Http {
+        let p = parts.clone();
+        loops.spawn(turns(stop.clone(), KEEPER_TURN, move || rules_turn(p.clone())));
+    }
     if role == Role::All || role == Role::Planner {
         start_planner(&loops, &parts, &stop);
     }
@@ -98,6 +104,10 @@ where
 }
 
 async fn plan_turn(parts: Arc<Parts>) {
+    let in_force = planner::stand_back(&parts).await;
+    if matches!(in_force, Err(PlanError::OtherRules(_))) {
+        return parts.readiness.note("planner", &in_force);
+    }
     let learnt = learn_when_due(&parts).await;
     parts.readiness.note("learn", &learnt);
     let planned = planner::plan_awake(&parts).await;
@@ -106,7 +116,7 @@ async fn plan_turn(parts: Arc<Parts>) {
     parts.readiness.note("assembler", &assembled);
 }
 
-/// Learns when nothing was ever learnt, and once a day from then on; takes over what another process has learnt.
+/// Learns when nothing was ever learnt, and once a day from then on, and when rules came that need more; takes over what another process has learnt.
 async fn learn_when_due(parts: &Arc<Parts>) -> anyhow::Result<()> {
     let now = parts.clock.now();
     let stored = parts.store.priors_version().await?;
@@ -115,7 +125,7 @@ async fn learn_when_due(parts: &Arc<Parts>) -> anyhow::Result<()> {
         parts.know(|knowledge| knowledge.priors = priors);
     }
     let knowledge = parts.knowledge();
-    if learnt_today(&knowledge, now) {
+    if is_learnt(&knowledge, now) {
         return Ok(());
     }
     let started = tokio::time::Instant::now();
@@ -132,10 +142,12 @@ async fn learn_when_due(parts: &Arc<Parts>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The version of priors begins with the day they were learnt.
-fn learnt_today(knowledge: &Knowledge, now: Timestamp) -> bool {
+/// The version of priors begins with the day they were learnt. They were learnt for the levels of the rules of then.
+fn is_learnt(knowledge: &Knowledge, now: Timestamp) -> bool {
     let today = Day::of(now, knowledge.zone).to_string();
+    let levels: BTreeSet<_> = knowledge.priors.levels().map(|(level, _)| level).collect();
     knowledge.priors.version.get(..10).is_some_and(|day| day >= today.as_str())
+        && knowledge.rules.levels().is_subset(&levels)
 }
 
 async fn reclaim_turn(parts: Arc<Parts>) {
@@ -150,6 +162,12 @@ async fn look_turn(parts: Arc<Parts>, paused: Arc<Mutex<Vec<Pause>>>) {
         Err(error) => Err(error),
     };
     parts.readiness.note("store", &looked);
+}
+
+/// Roles that do not plan look whether the planners go by the same rules.
+async fn rules_turn(parts: Arc<Parts>) {
+    let same = keeper::look_at_rules(&parts).await;
+    parts.readiness.note("rules", &same);
 }
 
 async fn dispatch_turn(parts: Arc<Parts>) {

@@ -125,6 +125,15 @@ pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
     );
     metrics::describe_gauge!("replenish_continues", "Share that buys an item again after so many purchases");
     metrics::describe_gauge!("replenish_items_moved", "Items that learning last moved by more than a tenth");
+    metrics::describe_gauge!("replenish_rules_info", "1 for the hash of the rules in force");
+    metrics::describe_gauge!(
+        "replenish_rules_valid",
+        "1 when the rules and templates on disk were valid when last read"
+    );
+    metrics::describe_gauge!(
+        "replenish_rules_loaded_timestamp_seconds",
+        "When the rules in force were read last"
+    );
     metrics::describe_histogram!("replenish_delivery_seconds", "Time of one hand-over");
     Ok(handle)
 }

@@ -12,6 +12,8 @@ use super::Face;
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
+    /// The hash of the rules that it goes by.
+    rules: String,
     troubles: Vec<Trouble>,
 }
 
@@ -32,7 +34,7 @@ pub(super) async fn ready(State(face): State<Face>) -> impl IntoResponse {
         (face.troubles)().into_iter().map(|(part, problem)| Trouble { part, problem }).collect();
     let ready = troubles.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, [(CACHE_CONTROL, "no-store")], Json(Readiness { ready, troubles }))
+    (status, [(CACHE_CONTROL, "no-store")], Json(Readiness { ready, rules: (face.rules)(), troubles }))
 }
 
 /// The numbers of the process.

@@ -1,8 +1,10 @@
-//! The face towards machines and members: health, metrics and the unsubscribe page; decides nothing and keeps nothing.
+//! The face towards machines and members: health, metrics, the unsubscribe page and what callers may do; decides
+//! nothing and keeps nothing.
 
 mod health;
 mod page;
 mod unsubscribe;
+mod v1;
 
 use std::io;
 use std::sync::Arc;
@@ -18,7 +20,10 @@ use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Secret;
+use crate::daemon::Reloaded;
 use crate::domain::member::Purpose;
+use crate::domain::problem::Problem;
 use crate::domain::reason::Language;
 
 /// The largest body that is read, in bytes.
@@ -31,6 +36,8 @@ const LONGEST_REQUEST: Duration = Duration::from_secs(10);
 pub struct Face {
     /// The parts that cannot work now, each with what is wrong; readiness is their absence.
     pub troubles: Arc<dyn Fn() -> Vec<(String, String)> + Send + Sync>,
+    /// The hash of the rules that the process goes by.
+    pub rules: Arc<dyn Fn() -> String + Send + Sync>,
     /// All metrics, as Prometheus reads them.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// The language of the member whom an unsubscribe token names; `None` only for a token that is not ours. When
@@ -39,6 +46,10 @@ pub struct Face {
     /// Stops messages of this purpose, all of them for `None`, to the member whom a token names; true once it is
     /// recorded, and so again when it already was.
     pub stop: Arc<dyn Fn(String, Option<Purpose>) -> BoxFuture<'static, bool> + Send + Sync>,
+    /// What callers of /v1 must show; without it nobody may call.
+    pub token: Option<Secret>,
+    /// Reads rules and templates again; with problems, the old ones stay.
+    pub reload: Arc<dyn Fn() -> BoxFuture<'static, Result<Reloaded, Vec<Problem>>> + Send + Sync>,
 }
 
 /// All routes.
@@ -52,6 +63,7 @@ fn router_within(limit: Duration, face: Face) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/u/{token}", get(unsubscribe::show).post(unsubscribe::stop))
+        .nest("/v1", v1::routes(&face))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn(move |request, next| in_time(limit, request, next)))
         .with_state(face)
@@ -101,12 +113,15 @@ mod tests {
         let bell = bell.clone();
         Face {
             troubles: Arc::new(Vec::new),
+            rules: Arc::new(String::new),
             metrics: Arc::new(String::new),
             language: Arc::new(move |_| {
                 bell.notify_one();
                 Box::pin(std::future::pending())
             }),
             stop: Arc::new(|_, _| Box::pin(std::future::pending())),
+            token: None,
+            reload: Arc::new(|| Box::pin(std::future::pending())),
         }
     }
 

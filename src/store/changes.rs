@@ -84,8 +84,10 @@ fn statements(
                 values![member, stage.as_str(), i64::from(since.0)],
             ),
         ]),
+        // A plan that was overtaken while it was made, by other rules or priors, leaves the member awake.
         Change::Planned(wake_at, planned_with) => into.push(Statement::new(
-            "UPDATE member SET wake_at = $2, planned_with = $3 WHERE key = $1",
+            "UPDATE member SET planned_with = $3, wake_at = CASE WHEN EXISTS (SELECT 1 FROM meta \
+             WHERE key = 'planned_with' AND value <> $3) THEN 0 ELSE CAST($2 AS BIGINT) END WHERE key = $1",
             values![member, *wake_at, planned_with.as_str()],
         )),
         of_job => into.extend(step(of_job, now)?),

@@ -1,7 +1,7 @@
 //! Owns how decisions, offers and outcomes are kept, each in one transaction; decides nothing.
 
 use super::changes;
-use super::history::{note, recall};
+use super::history::{note, recall, recalled};
 use super::value::{Dialect, Row, Statement, values};
 use super::{MemberKey, Store, StoreError, on, view};
 use crate::domain::catalog::Catalog;
@@ -66,26 +66,73 @@ pub struct Reclaimed {
 
 /// The row of `meta` that remembers what `wake_outdated` was last called with.
 const PLANNED_WITH: &str = "planned_with";
+/// The row of `meta` that names the rules a planner accepted last.
+const RULES_IN_FORCE: &str = "rules_in_force";
+
+/// What [`Store::wake_outdated`] writes, the waking first; whether anyone is woken, and nothing at all for rules that
+/// are not in force.
+fn waking(
+    answers: Vec<Vec<Row>>,
+    rules: &str,
+    put_in_force: bool,
+    new: &str,
+) -> Result<(Vec<Statement>, Option<bool>), StoreError> {
+    let mut answers = answers.into_iter();
+    let known = recalled(PLANNED_WITH, answers.next().unwrap_or_default())?;
+    let in_force = recalled(RULES_IN_FORCE, answers.next().unwrap_or_default())?;
+    let others = in_force.as_deref().is_some_and(|in_force| in_force != rules);
+    if others && !put_in_force {
+        return Ok((Vec::new(), None));
+    }
+    let outdated = known.as_deref() != Some(new);
+    let mut script = Vec::new();
+    if outdated {
+        let sql = "UPDATE member SET wake_at = 0 WHERE planned_with IS DISTINCT FROM $1";
+        script.extend([Statement::new(sql, values![new]), note(PLANNED_WITH, new)]);
+    }
+    if in_force.as_deref() != Some(rules) {
+        script.push(note(RULES_IN_FORCE, rules));
+    }
+    Ok((script, Some(outdated)))
+}
 
 impl Store {
     /// Wakes every member that was planned with something else than `planned_with`, once for each new value; returns how
-    /// many.
+    /// many. A planner whose rules are not those in force wakes no one, lest two planners wake each other's members for
+    /// ever: it gets `None`. With `put_in_force` its rules become those in force; the last one to say so counts.
     ///
     /// # Errors
     /// When the store cannot answer.
-    pub async fn wake_outdated(&self, planned_with: &str) -> Result<u64, StoreError> {
-        let new = planned_with.to_owned();
-        let (_, affected) = self
-            .amend(vec![recall(PLANNED_WITH)], move |answers| {
-                let known = answers.into_iter().flatten().next().map(|mut row| row.text());
-                if known.is_some_and(|known| known.is_ok_and(|k| k == new)) {
-                    return Ok((Vec::new(), ()));
-                }
-                let sql = "UPDATE member SET wake_at = 0 WHERE planned_with IS DISTINCT FROM $1";
-                Ok((vec![Statement::new(sql, values![new.as_str()]), note(PLANNED_WITH, &new)], ()))
+    pub async fn wake_outdated(
+        &self,
+        rules: &str,
+        put_in_force: bool,
+        planned_with: &str,
+    ) -> Result<Option<u64>, StoreError> {
+        let (rules, new) = (rules.to_owned(), planned_with.to_owned());
+        let (woken, affected) = self
+            .amend(vec![recall(PLANNED_WITH), recall(RULES_IN_FORCE)], move |answers| {
+                waking(answers, &rules, put_in_force, &new)
             })
             .await?;
-        Ok(affected.first().copied().unwrap_or(0))
+        let count = affected.first().copied().unwrap_or(0);
+        Ok(woken.map(|anyone| if anyone { count } else { 0 }))
+    }
+
+    /// What planners plan with: see [`Store::wake_outdated`].
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn planned_with(&self) -> Result<Option<String>, StoreError> {
+        recalled(PLANNED_WITH, self.ask_one(recall(PLANNED_WITH)).await?)
+    }
+
+    /// The hash of the rules that planners put in force last; none before the first plan.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn rules_in_force(&self) -> Result<Option<String>, StoreError> {
+        recalled(RULES_IN_FORCE, self.ask_one(recall(RULES_IN_FORCE)).await?)
     }
 
     /// Locks the picked members in key order, loads their views as of `now` (contacts since `caps_since`), asks `decide`

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use replenish::daemon::Reloaded;
 use replenish::domain::member::Purpose;
 use replenish::domain::reason::Language;
 use replenish::http::{Face, router, serve};
@@ -24,11 +25,17 @@ struct Running {
 }
 
 async fn running() -> Running {
+    running_with(None).await
+}
+
+/// Lets callers with this token in.
+async fn running_with(token: Option<&str>) -> Running {
     let troubles = Arc::new(Mutex::new(Vec::new()));
     let stops = Stops::default();
     let (told, recorded) = (troubles.clone(), stops.clone());
     let face = Face {
         troubles: Arc::new(move || told.lock().unwrap().clone()),
+        rules: Arc::new(|| "0123456789abcdef".to_owned()),
         metrics: Arc::new(|| "replenish_in_flight 0\n".to_owned()),
         language: Arc::new(|token| {
             let language = match token.as_str() {
@@ -47,6 +54,11 @@ async fn running() -> Running {
                 }
                 works
             })
+        }),
+        token: token.map(|token| token.to_owned().into()),
+        reload: Arc::new(|| {
+            let reloaded = Reloaded { rules_hash: "0123456789abcdef".to_owned(), changed: true };
+            Box::pin(async move { Ok(reloaded) })
         }),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -84,7 +96,7 @@ async fn alive_is_not_ready() {
     let face = running().await;
     let ready = face.get("/readyz").await;
     assert_eq!(ready.status(), 200);
-    assert_eq!(ready.text().await.unwrap(), r#"{"ready":true,"troubles":[]}"#);
+    assert_eq!(ready.text().await.unwrap(), r#"{"ready":true,"rules":"0123456789abcdef","troubles":[]}"#);
     face.troubles.lock().unwrap().push(("queue".to_owned(), "redis is \"away\"".to_owned()));
     let ready = face.get("/readyz").await;
     assert_eq!(
@@ -93,7 +105,7 @@ async fn alive_is_not_ready() {
     );
     let body: serde_json::Value = serde_json::from_str(&ready.text().await.unwrap()).unwrap();
     let troubles = serde_json::json!([{"part": "queue", "problem": "redis is \"away\""}]);
-    assert_eq!(body, serde_json::json!({"ready": false, "troubles": troubles}));
+    assert_eq!(body, serde_json::json!({"ready": false, "rules": "0123456789abcdef", "troubles": troubles}));
     let alive = face.get("/healthz").await;
     assert_eq!((alive.status().as_u16(), alive.text().await.unwrap().as_str()), (200, "ok"));
 }
@@ -157,7 +169,7 @@ async fn what_is_not_ours_is_not_found() {
             assert!(html.contains("not valid") && html.contains("此連結無效"), "{html}");
         }
     }
-    for path in ["/", "/u", "/u/anna/more", "/v1/jobs"] {
+    for path in ["/", "/u", "/u/anna/more"] {
         assert_eq!(face.get(path).await.status(), 404, "{path}");
     }
     let put = face.client.request(Method::PUT, format!("{}/u/anna", face.base)).send().await.unwrap();
@@ -229,4 +241,51 @@ async fn a_stop_lets_the_request_under_way_finish() {
     face.served.await.unwrap().unwrap();
     assert_eq!(face.stops.lock().unwrap().as_slice(), [("anna".to_owned(), Some(Purpose::Reminder))]);
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+/// The status and the whole body of a call to `path` with this Authorization.
+async fn called(face: &Running, method: Method, path: &str, authorization: Option<&str>) -> (u16, String) {
+    let mut request = face.client.request(method, format!("{}{path}", face.base));
+    if let Some(shown) = authorization {
+        request = request.header("authorization", shown);
+    }
+    let answer = request.send().await.unwrap();
+    let challenged = answer.headers().get("www-authenticate").map(|v| v.to_str().unwrap().to_owned());
+    assert_eq!(challenged.as_deref(), (answer.status() == 401).then_some("Bearer"));
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn whoever_shows_no_token_learns_nothing_of_what_is_there() {
+    let face = running_with(Some("s3cret")).await;
+    let everywhere = [
+        (Method::POST, "/v1/reload"),
+        (Method::GET, "/v1/reload"),
+        (Method::GET, "/v1/nothing"),
+        (Method::GET, "/v1/reload/nothing"),
+    ];
+    for (method, path) in everywhere {
+        for shown in
+            [None, Some("Bearer s3cre"), Some("Bearer s3cret0"), Some("Bearer "), Some("Basic s3cret")]
+        {
+            let (status, body) = called(&face, method.clone(), path, shown).await;
+            assert_eq!(status, 401, "{method} {path} {shown:?}");
+            assert!(body.contains("Authorization: Bearer") && !body.contains("s3cret"), "{body}");
+        }
+    }
+    let right = Some("Bearer s3cret");
+    let (status, body) = called(&face, Method::POST, "/v1/reload", right).await;
+    assert_eq!((status, &*body), (200, r#"{"rules_hash":"0123456789abcdef","changed":true}"#));
+    assert_eq!(called(&face, Method::GET, "/v1/reload", right).await.0, 405);
+    assert_eq!(called(&face, Method::GET, "/v1/nothing", right).await.0, 404);
+}
+
+#[tokio::test]
+async fn without_a_token_in_the_settings_nobody_may_call() {
+    let face = running().await;
+    for shown in [None, Some("Bearer "), Some("Bearer x")] {
+        let (status, body) = called(&face, Method::POST, "/v1/reload", shown).await;
+        assert_eq!(status, 403, "{shown:?}");
+        assert!(body.contains("set `token` under [http]"), "{body}");
+    }
 }

@@ -16,6 +16,7 @@ mod model;
 mod moments;
 mod planning;
 mod preview;
+mod reload;
 mod road;
 mod supply;
 mod support;

@@ -7,7 +7,7 @@ use std::path::Path;
 const ENDING: &str = ".jinja";
 
 /// The sources by file name; a file is `NAME.LOCALE.jinja` or `NAME.jinja`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Files(pub BTreeMap<String, String>);
 
 impl Files {

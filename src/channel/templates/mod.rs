@@ -30,6 +30,13 @@ pub struct Templates {
     voices: BTreeMap<String, Voice>,
 }
 
+/// Equal when the files say the same, whatever was made of them.
+impl PartialEq for Templates {
+    fn eq(&self, other: &Self) -> bool {
+        self.files == other.files
+    }
+}
+
 /// Why a template was not rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {

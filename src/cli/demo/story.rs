@@ -90,7 +90,7 @@ impl Story<'_> {
         let unsubscribe = parts.unsubscribe.url(record.key.0);
         let job = &record.job;
         let scope = Scope::new(content, &job.rule, job.step, &unsubscribe, &parts.shop_card, now);
-        let rendered = parts.templates.render(template, &scope)?;
+        let rendered = parts.guide().templates.render(template, &scope)?;
         out.say(format_args!("  {}", rendered.subject))?;
         out.say(format_args!("    {}", quiet(&content.reason)))
     }

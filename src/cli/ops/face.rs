@@ -1,4 +1,4 @@
-//! Owns what the HTTP face is told by a running process: readiness, metrics, opt-outs.
+//! Owns what the HTTP face is told by a running process: readiness, metrics, opt-outs, reloads.
 
 use std::sync::Arc;
 
@@ -6,6 +6,8 @@ use axum::Router;
 use futures::future::{BoxFuture, FutureExt};
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use super::reload::Reload;
+use crate::config::Secret;
 use crate::daemon::{Parts, real_time};
 use crate::desk::suppress;
 use crate::domain::member::{MemberView, Purpose, Suppression};
@@ -13,9 +15,14 @@ use crate::domain::reason::Language;
 use crate::http::Face;
 use crate::store::{MemberKey, StoreError, Whom};
 
-/// The routes of a process with these parts.
-pub fn router(parts: Arc<Parts>, metrics: PrometheusHandle) -> Router {
-    let (for_language, for_stop) = (parts.clone(), parts.clone());
+/// The routes of a process with these parts; those that want a token do nothing without one.
+pub fn router(
+    parts: Arc<Parts>,
+    metrics: PrometheusHandle,
+    token: Option<Secret>,
+    reload: Arc<Reload>,
+) -> Router {
+    let (for_rules, for_language, for_stop) = (parts.clone(), parts.clone(), parts.clone());
     let readiness = parts.readiness.clone();
     let troubles = move || {
         let all = readiness.troubles().into_iter();
@@ -23,9 +30,15 @@ pub fn router(parts: Arc<Parts>, metrics: PrometheusHandle) -> Router {
     };
     crate::http::router(Face {
         troubles: Arc::new(troubles),
+        rules: Arc::new(move || for_rules.knowledge().rules.hash().to_owned()),
         metrics: Arc::new(move || metrics.render()),
         language: Arc::new(move |token| language(for_language.clone(), token)),
         stop: Arc::new(move |token, purpose| stop(for_stop.clone(), token, purpose).boxed()),
+        token,
+        reload: Arc::new(move || {
+            let reload = reload.clone();
+            async move { reload.reload().await }.boxed()
+        }),
     })
 }
 

@@ -5,4 +5,5 @@ mod face;
 pub mod import;
 pub mod learn;
 mod moved;
+mod reload;
 pub mod run;

@@ -7,16 +7,17 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use chrono::TimeDelta;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::moment::Moment;
 use crate::cli::open::load;
 use crate::cli::ops::face;
+use crate::cli::ops::reload::Reload;
 use crate::cli::output::Output;
 use crate::cli::parts::Opened;
 use crate::cli::{FAILED, USAGE};
-use crate::config::{QueueUrl, Settings};
+use crate::config::{Http, QueueUrl};
 use crate::daemon::{self, Clock, OnceSummary, Parts, Role, install_metrics, real_time};
 use crate::domain::ids::Timestamp;
 
@@ -62,6 +63,8 @@ impl Run {
         }
         let stop = CancellationToken::new();
         let now = self.now.map(|moment| moment.start(real_time(), settings.timezone));
+        // From here on a hang-up means a reload, even one that comes too early; a single pass ends by it as usual.
+        let hangup = (!self.once).then(|| signal(SignalKind::hangup())).transpose()?;
         let opened = Opened::of(loaded, |all_local| self.clock(now, all_local)).await?;
         if opened.is_taken() {
             out.note(
@@ -70,27 +73,35 @@ impl Run {
             return Ok(ExitCode::from(FAILED));
         }
         watch_signals(stop.clone())?;
-        if self.once {
+        let Some(hangup) = hangup else {
             let summary = daemon::run_once(opened.parts.clone(), stop).await?;
             tell(&summary, *out)?;
-        } else {
-            self.serve(opened.parts.clone(), &settings, stop).await?;
-        }
+            return Ok(ExitCode::SUCCESS);
+        };
+        let http = settings.http.clone();
+        let reload = Arc::new(Reload::new(config, settings, opened.parts.clone()));
+        self.serve(opened.parts.clone(), http, (reload, hangup), stop).await?;
         Ok(ExitCode::SUCCESS)
     }
 
     async fn serve(
         &self,
         parts: Arc<Parts>,
-        settings: &Settings,
+        http: Http,
+        (reload, hangup): (Arc<Reload>, Signal),
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
         let metrics = install_metrics().context("metrics cannot be collected")?;
-        let listen = settings.http.listen;
+        parts.tell_rules();
+        tokio::spawn({
+            let reload = reload.clone();
+            async move { reload.at_every(hangup).await }
+        });
+        let listen = http.listen;
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("cannot listen on {listen}: another process does, or [http] listen is wrong")
         })?;
-        let router = face::router(parts.clone(), metrics);
+        let router = face::router(parts.clone(), metrics, http.token, reload);
         let serving = tokio::spawn(crate::http::serve(listener, router, stop.clone()));
         tracing::info!(%listen, role = ?self.role, rules = parts.knowledge().rules.hash(), "running");
         // Whoever is not started by systemd has no one to tell.

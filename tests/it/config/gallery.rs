@@ -49,6 +49,7 @@ const SETTINGS_GALLERY: &[(&str, &[Told])] = &[
         "[http]\nunsubscribe_key = \"abc\"",
         &[(3, 19, "`http.unsubscribe_key` is a secret in plain sight", "{ env = \"NAME\" }")],
     ),
+    ("[http]\ntoken = \"abc\"", &[(3, 9, "`http.token` is a secret in plain sight", "{ env = \"NAME\" }")]),
     ("[http]\nunsubscribe_key = { env = \"NOPE\" }", &[(3, 27, "variable NOPE is not set", "set NOPE")]),
     ("[http]\nunsubscribe_key = { env = \"EMPTY\" }", &[(3, 27, "variable EMPTY is not set", "")]),
     ("[http]\nunsubscribe_key = { file = \"nope\" }", &[(3, 28, "nope cannot be read", "put the secret")]),

@@ -18,6 +18,8 @@ cases! {
     views_hold_jobs_that_count
     awake_and_due_are_picked
     outdated_members_wake_once
+    rules_not_in_force_wake_no_one
+    an_overtaken_plan_leaves_its_member_awake
 }
 
 async fn occasions_are_planned_once(place: Place) {
@@ -298,13 +300,51 @@ async fn awake_and_due_are_picked(place: Place) {
 async fn outdated_members_wake_once(place: Place) {
     let store = place.open().await;
     let (m, n) = (member(&store, "m").await, member(&store, "n").await);
-    assert_eq!(store.wake_outdated("rules").await.unwrap(), 0, "all were planned with these");
-    assert_eq!(store.wake_outdated("new").await.unwrap(), 2);
+    let wake = async |with: &str| store.wake_outdated("hash", false, with).await.unwrap();
+    assert_eq!(wake("rules").await, Some(0), "all were planned with these");
+    assert_eq!(wake("new").await, Some(2));
     apply(&store, m, day(1), vec![Change::Planned(None, "new".into())]).await;
-    assert_eq!(store.wake_outdated("new").await.unwrap(), 0, "once for each value");
+    assert_eq!(wake("new").await, Some(0), "once for each value");
     assert_eq!(awake(&store, day(1)).await, [n]);
-    assert_eq!(place.open().await.wake_outdated("new").await.unwrap(), 0, "remembered by the ledger");
-    assert_eq!(store.wake_outdated("rules").await.unwrap(), 1);
+    let elsewhere = place.open().await;
+    assert_eq!(
+        elsewhere.wake_outdated("hash", true, "new").await.unwrap(),
+        Some(0),
+        "remembered by the ledger"
+    );
+    assert_eq!(elsewhere.planned_with().await.unwrap().as_deref(), Some("new"));
+    assert_eq!(wake("rules").await, Some(1));
     let seen = store.catalog().await.unwrap();
     assert_eq!(seen.products().map(|(_, p)| p.id.clone()).collect::<Vec<_>>(), [ProductId::from("A")]);
+}
+
+async fn rules_not_in_force_wake_no_one(place: Place) {
+    let store = place.open().await;
+    let m = member(&store, "m").await;
+    let wake = async |rules: &str, put_in_force| {
+        store.wake_outdated(rules, put_in_force, &format!("{rules}/priors")).await.unwrap()
+    };
+    assert_eq!(store.rules_in_force().await.unwrap(), None);
+    assert_eq!(wake("a", false).await, Some(1), "the first ones need not ask");
+    assert_eq!(wake("b", false).await, None);
+    assert_eq!(store.rules_in_force().await.unwrap().as_deref(), Some("a"));
+    assert_eq!(store.planned_with().await.unwrap().as_deref(), Some("a/priors"));
+    assert_eq!(wake("b", true).await, Some(1));
+    apply(&store, m, day(1), vec![Change::Planned(None, "b/priors".into())]).await;
+    assert_eq!(wake("a", false).await, None, "the older planner keeps its hands off");
+    assert_eq!(awake(&store, day(1)).await, []);
+    assert_eq!(wake("b", false).await, Some(0));
+    assert_eq!(wake("a", true).await, Some(1), "until someone gives it these rules again");
+}
+
+async fn an_overtaken_plan_leaves_its_member_awake(place: Place) {
+    let store = place.open().await;
+    let m = member(&store, "m").await;
+    store.wake_outdated("b", true, "b/priors").await.unwrap();
+    let planned = |with: &str| vec![Change::Planned(Some(day(9)), with.into())];
+    apply(&store, m, day(1), planned("a/priors")).await;
+    assert_eq!(awake(&store, day(1)).await, [m], "what was planned with is no longer in force");
+    apply(&store, m, day(1), planned("b/priors")).await;
+    assert_eq!(awake(&store, day(1)).await, []);
+    assert_eq!(awake(&store, day(9)).await, [m]);
 }
