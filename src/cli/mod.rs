@@ -64,6 +64,7 @@ enum Command {
     Check(ops::check::Check),
     Forecast(brand::ForecastArgs),
     Backtest(brand::BacktestArgs),
+    Simulate(brand::SimulateArgs),
     Plan(brand::PlanArgs),
     Preview(brand::PreviewArgs),
     Explain(support::ExplainArgs),
@@ -117,6 +118,7 @@ async fn run(command: Command, config: PathBuf, out: &Output) -> anyhow::Result<
         Command::Run(run) => run.run(&config, out).await,
         Command::Check(check) => check.run(&config, out),
         Command::Backtest(backtest) => backtest.run(&config, out).await,
+        Command::Simulate(simulate) => simulate.run(&config, out).await,
         Command::Forecast(forecast) => forecast.run(&Open::of(&config, None).await?, out).await,
         Command::Plan(plan) => {
             let open = Open::of(&config, plan.rules()).await?;

@@ -1,6 +1,5 @@
 //! Owns learning: the whole history streamed once, in member order, into priors; knows nothing of the model's formulas.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono_tz::Tz;
@@ -9,9 +8,10 @@ use super::moved;
 use crate::domain::catalog::{Catalog, Level};
 use crate::domain::drift::{Drift, drift};
 use crate::domain::ids::{Day, Timestamp};
-use crate::domain::interval::{Event, Fit, Learner, Priors};
+use crate::domain::interval::Priors;
+use crate::domain::learning::{Events, Learning};
 use crate::domain::order::{Line, PurchaseHistory};
-use crate::domain::rules::{Rules, short_hash};
+use crate::domain::rules::Rules;
 use crate::store::{MemberKey, Store, StoreError};
 
 /// What learning saw and made.
@@ -63,48 +63,33 @@ struct Stream {
     catalog: Arc<Catalog>,
     zone: Tz,
     members: Vec<MemberKey>,
-    learners: BTreeMap<Level, Learner>,
+    learning: Learning,
     lines: u64,
 }
 
 impl Stream {
     fn new(rules: &Rules, catalog: Arc<Catalog>, zone: Tz) -> Self {
-        let learners = rules.levels().into_iter().map(|level| (level, Learner::new(level))).collect();
-        Self { catalog, zone, learners, ..Self::default() }
+        Self { catalog, zone, learning: Learning::new(rules.levels()), ..Self::default() }
     }
 
     fn take(&mut self, member: MemberKey, lines: &[Line]) {
         self.lines += lines.len() as u64;
         self.members.push(member);
         let history = PurchaseHistory::fold(lines, &self.catalog, self.zone);
-        for (level, learner) in &mut self.learners {
-            let items: Vec<(_, Vec<Event>)> = history
-                .by_item(*level, &self.catalog)
-                .into_iter()
-                .map(|(item, days)| (item, days.iter().map(Event::from).collect()))
-                .collect();
-            learner.member(
-                items.iter().map(|(item, events)| (*item, self.catalog.parent(*item), events.as_slice())),
-            );
-        }
+        self.learning.member(&Events::of(&history, self.learning.levels(), &self.catalog), &self.catalog);
     }
 
     fn fit(self, today: Day) -> (Learnt, Vec<(MemberKey, Level, f64)>) {
-        let mut levels = BTreeMap::new();
+        let lesson = self.learning.fit(today, self.lines);
         let mut dropout = Vec::new();
-        let mut counts = None;
-        for (level, learner) in self.learners {
-            let Fit { priors, dropout: members, pairs, gaps } = learner.fit(today);
-            // Levels come narrowest first.
-            counts.get_or_insert((pairs as u64, priors.items.len() as u64, gaps as u64));
-            let unusual = self.members.iter().zip(members).filter(|(_, rm)| *rm != 1.0);
+        for (level, multipliers) in lesson.dropout {
+            let unusual = self.members.iter().zip(multipliers).filter(|(_, rm)| *rm != 1.0);
             dropout.extend(unusual.map(|(member, rm)| (*member, level, rm)));
-            levels.insert(level, priors);
         }
-        let (pairs, items, intervals) = counts.unwrap_or_default();
-        let hash = short_hash(&format!("{}/{pairs}/{intervals}", self.lines));
-        let version = if self.lines == 0 { String::new() } else { format!("{today}-{hash}") };
-        let priors = Priors::new(version, levels);
-        (Learnt { priors, lines: self.lines, pairs, items, intervals, moved: Vec::new() }, dropout)
+        let [pairs, items, intervals] = lesson.counts;
+        (
+            Learnt { priors: lesson.priors, lines: self.lines, pairs, items, intervals, moved: Vec::new() },
+            dropout,
+        )
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::domain::apply::apply;
 use crate::domain::assemble::assemble;
 use crate::domain::change::Change;
 use crate::domain::guards::{Judge, Message, Verdict};
@@ -41,7 +42,7 @@ pub(super) enum Fate {
 pub(super) fn foresee(mut view: MemberView, shop: &Shop<'_>, now: Timestamp) -> Foreseen {
     let (planned, plan) = replan(&view, shop, now);
     for change in &planned {
-        apply(&mut view.occasions, change);
+        apply(&mut view, change);
     }
     let is_due = |o: &Occasion| o.is_open() && (o.ready_at() <= now || o.valid_until <= now);
     let assembled = if view.occasions.iter().any(is_due) { assemble(&view, shop, now) } else { Vec::new() };
@@ -89,18 +90,6 @@ impl Fate {
             Fate::Held(until, reason) => Some((until, reason)),
             Fate::Goes | Fate::Ends(_) => None,
         }
-    }
-}
-
-/// What the planner would write, on a copy.
-fn apply(occasions: &mut Vec<Occasion>, change: &Change) {
-    match change {
-        Change::Plan(new) => occasions.push(new.clone()),
-        Change::Move(new) => {
-            occasions.iter_mut().filter(|o| o.key == new.key).for_each(|o| *o = new.clone());
-        }
-        Change::Withdraw(key) => occasions.retain(|o| o.key != *key),
-        _ => {}
     }
 }
 

@@ -158,6 +158,9 @@ pub struct Catalog {
     group_parents: HashMap<LabelKey, LabelKey>,
     /// Mean days that a piece lasts, over the products of a group of which it is known.
     group_supply: HashMap<LabelKey, f64>,
+    /// Some product is bought once only; some product cannot be bought now. Mostly none is, and nobody need look.
+    some_unrepeated: bool,
+    some_out_of_stock: bool,
 }
 
 impl Catalog {
@@ -176,7 +179,19 @@ impl Catalog {
         }
         let group_parents = parents.into_iter().map(|(group, (_, category))| (group, category)).collect();
         let group_supply = supplies.into_iter().map(|(group, days)| (group, mean(days))).collect();
-        Self { products, labels, group_parents, group_supply }
+        let some_unrepeated = products.values().any(|p| !p.replenishable);
+        let some_out_of_stock = products.values().any(|p| !p.in_stock);
+        Self { products, labels, group_parents, group_supply, some_unrepeated, some_out_of_stock }
+    }
+
+    /// True when some product is not bought again.
+    pub fn has_unrepeated(&self) -> bool {
+        self.some_unrepeated
+    }
+
+    /// True when some product cannot be bought now.
+    pub fn has_out_of_stock(&self) -> bool {
+        self.some_out_of_stock
     }
 
     /// Days that one sold piece of a product lasts as part of `item`, as far as the shop says; in a group, a product of

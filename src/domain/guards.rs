@@ -234,7 +234,8 @@ impl<'a> Judge<'a> {
         let catalog = self.shop.catalog;
         let mut bought =
             self.person.history.purchases().iter().filter(|p| catalog.contains(occasion.key.item, p.product));
-        let available = bought.any(|p| catalog.product(p.product).is_none_or(|p| p.in_stock));
+        let available = !catalog.has_out_of_stock()
+            || bought.any(|p| catalog.product(p.product).is_none_or(|p| p.in_stock));
         if available || self.rule.purpose() == Purpose::Care {
             return Verdict::Send;
         }

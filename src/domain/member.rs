@@ -89,6 +89,37 @@ impl Member {
             subscribed_items: BTreeSet::new(),
         }
     }
+
+    /// Lays a record over what is known.
+    pub fn lay(&mut self, record: &MemberRecord) {
+        text(&mut self.email, &record.email);
+        text(&mut self.name, &record.name);
+        text(&mut self.locale, &record.locale);
+        text(&mut self.region, &record.region);
+        set(&mut self.zone, &record.zone);
+        set(&mut self.tags, &record.tags);
+        set(&mut self.contacts, &record.contacts);
+        set(&mut self.joined_at, &record.joined_at);
+        set(&mut self.membership_expires_at, &record.membership_expires_at);
+        set(&mut self.subscribed_items, &record.subscribed_items);
+        if let Some(consent) = &record.consent {
+            self.consent = Some(consent.clone());
+        }
+    }
+}
+
+/// An absent text leaves what is known, an empty one clears it.
+pub fn text(known: &mut Option<String>, new: &Option<String>) {
+    if let Some(text) = new {
+        *known = (!text.is_empty()).then(|| text.clone());
+    }
+}
+
+/// An absent value leaves what is known.
+pub fn set<T: Clone>(known: &mut T, new: &Option<T>) {
+    if let Some(value) = new {
+        known.clone_from(value);
+    }
 }
 
 /// What one record says of a member; `None` leaves what is known, an empty value clears it.

@@ -1,5 +1,6 @@
 //! The pure core: no async, no clock, no files, no network, no randomness. It decides; others act.
 
+pub mod apply;
 pub mod assemble;
 pub mod budget;
 pub mod calendar;
@@ -11,6 +12,7 @@ pub mod happening;
 pub mod ids;
 pub mod interval;
 pub mod job;
+pub mod learning;
 pub mod lifecycle;
 mod lunar;
 pub mod member;

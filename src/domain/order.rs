@@ -184,8 +184,14 @@ impl PurchaseHistory {
 
     /// True when the member bought one product that belongs to both items: the items then stand for one need.
     pub fn overlap(&self, a: Item, b: Item, catalog: &Catalog) -> bool {
+        // A product belongs to one item of a kind: two of a kind share none.
+        let alike = std::mem::discriminant(&a) == std::mem::discriminant(&b);
         a == b
-            || self.purchases.iter().any(|p| catalog.contains(a, p.product) && catalog.contains(b, p.product))
+            || !alike
+                && self
+                    .purchases
+                    .iter()
+                    .any(|p| catalog.contains(a, p.product) && catalog.contains(b, p.product))
     }
 }
 

@@ -246,6 +246,13 @@ impl Rules {
         Self { rules, hashes, guards, festivals, stages, unsuitable: Vec::new(), hash }
     }
 
+    /// The same, with every rule changed.
+    pub fn with_each(&self, change: impl Fn(&Rule) -> Rule) -> Self {
+        let rules = self.rules.iter().map(change).collect();
+        let changed = Self::new(rules, self.guards.clone(), self.festivals.clone(), self.stages);
+        changed.with_unsuitable(self.unsuitable.clone())
+    }
+
     /// The same rules, with what does not suit whom.
     pub fn with_unsuitable(mut self, unsuitable: Vec<Unsuitable>) -> Self {
         self.hash = short_hash(&format!("{}{unsuitable:?}", self.hash));

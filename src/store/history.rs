@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use sha2::{Digest, Sha256};
 
 use super::catalog::BUMP;
-use super::merge::{self, Sold};
+use super::merge::Sold;
 use super::value::{Row, Statement, Value, values};
 use super::{MemberKey, Store, StoreError, on, rows};
 use crate::domain::catalog::ProductRecord;
@@ -206,7 +206,7 @@ fn put_members(
         let new = !known.contains_key(&record.id);
         let member = known.entry(record.id.clone()).or_insert_with(|| Member::bare(record.id.clone()));
         let before = member.clone();
-        merge::member(member, record);
+        member.lay(record);
         if count(&mut stored, new, *member != before) {
             changed.insert(&record.id);
         }

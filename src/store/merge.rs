@@ -6,24 +6,7 @@ use super::StoreError;
 use super::value::{Flaw, Row, Statement, json, values};
 use crate::domain::catalog::ProductRecord;
 use crate::domain::ids::ProductId;
-use crate::domain::member::{Member, MemberRecord};
-
-/// Lays a record over what is known of the member.
-pub(super) fn member(known: &mut Member, record: &MemberRecord) {
-    text(&mut known.email, &record.email);
-    text(&mut known.name, &record.name);
-    text(&mut known.locale, &record.locale);
-    text(&mut known.region, &record.region);
-    set(&mut known.zone, &record.zone);
-    set(&mut known.tags, &record.tags);
-    set(&mut known.contacts, &record.contacts);
-    set(&mut known.joined_at, &record.joined_at);
-    set(&mut known.membership_expires_at, &record.membership_expires_at);
-    set(&mut known.subscribed_items, &record.subscribed_items);
-    if let Some(consent) = &record.consent {
-        known.consent = Some(consent.clone());
-    }
-}
+use crate::domain::member::{set, text};
 
 /// A product as records name it: labels and parts by the shop's words.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,18 +125,5 @@ impl Sold {
             self.caution.as_deref(),
         ];
         Ok(Statement::new(sql, values))
-    }
-}
-
-/// An absent text leaves what is known, an empty one clears it.
-fn text(known: &mut Option<String>, new: &Option<String>) {
-    if let Some(text) = new {
-        *known = (!text.is_empty()).then(|| text.clone());
-    }
-}
-
-fn set<T: Clone>(known: &mut T, new: &Option<T>) {
-    if let Some(value) = new {
-        known.clone_from(value);
     }
 }

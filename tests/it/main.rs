@@ -18,6 +18,7 @@ mod planning;
 mod preview;
 mod reload;
 mod road;
+mod simulate;
 mod supply;
 mod support;
 mod verdicts;

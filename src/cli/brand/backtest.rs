@@ -93,17 +93,19 @@ impl BacktestArgs {
     }
 }
 
-/// As the settings say, where there are some; else plainly, in universal time.
+/// As the settings say, where there are some; else plainly.
 fn how_to_read(config: &Path) -> anyhow::Result<Reading> {
-    if config.exists() {
-        return Ok(reading(&load(config, None)?.settings, Kind::Orders));
-    }
-    Ok(Reading {
+    Ok(if config.exists() { reading(&load(config, None)?.settings, Kind::Orders) } else { plain_reading() })
+}
+
+/// Where there are no settings: the usual columns, times in universal time.
+pub(super) fn plain_reading() -> Reading {
+    Reading {
         zone: chrono_tz::UTC,
         latest: real_time() + TimeDelta::days(1),
         columns: Default::default(),
         not_a_purchase: Vec::new(),
-    })
+    }
 }
 
 fn tell(report: &Report, out: Output) -> anyhow::Result<()> {

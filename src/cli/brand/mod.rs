@@ -5,8 +5,10 @@ mod diff;
 mod forecast;
 mod plan;
 mod preview;
+mod simulate;
 
 pub use backtest::BacktestArgs;
 pub use forecast::{ForecastArgs, tell_needs};
 pub use plan::PlanArgs;
 pub use preview::PreviewArgs;
+pub use simulate::SimulateArgs;

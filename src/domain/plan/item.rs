@@ -86,7 +86,7 @@ impl<'a> Planner<'a> {
         let bought = || self.person.history.purchases().iter().filter(|p| catalog.contains(item, p.product));
         if self.rule.purpose() == Purpose::Reminder {
             let replenishable = |p: &Purchase| catalog.product(p.product).is_none_or(|p| p.replenishable);
-            if !bought().any(replenishable) {
+            if catalog.has_unrepeated() && !bought().any(replenishable) {
                 return Err(Reason::NotReplenishable.into());
             }
             if is_subscribed(self.person, self.shop, item) {

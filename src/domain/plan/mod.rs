@@ -6,12 +6,12 @@ mod moment;
 mod need;
 
 use super::calendar::{Hours, around_festivals, instant};
-use super::catalog::Item;
+use super::catalog::{Catalog, Item};
 use super::ids::{Cycle, Day, RuleId, Timestamp};
 use super::lifecycle::Stage;
 use super::member::MemberView;
 use super::occasion::{EventKind, Evidence, Occasion, OccasionKey, OccasionState};
-use super::order::PurchaseDay;
+use super::order::{PurchaseDay, PurchaseHistory};
 use super::reason::Reason;
 use super::rules::{About, Rule};
 use super::shop::{Person, Shop};
@@ -142,12 +142,7 @@ impl<'a> Planner<'a> {
 
     /// True when the member bought a product of this item that the rule is about.
     fn is_about(&self, item: Item) -> bool {
-        let (about, catalog) = (&self.rule.about, self.shop.catalog);
-        *about == About::default()
-            || self.person.history.purchases().iter().any(|p| {
-                let product = catalog.product(p.product).filter(|_| catalog.contains(item, p.product));
-                product.is_some_and(|product| about.covers(product, catalog))
-            })
+        is_about(&self.rule.about, item, &self.person.history, self.shop.catalog)
     }
 
     /// What the history alone asks for: one occasion of the item's current cycle, or one for each turn.
@@ -231,6 +226,15 @@ impl<'a> Planner<'a> {
     fn hours(&self) -> Hours {
         hours(self.person, self.shop, self.rule)
     }
+}
+
+/// True when a product of this item was bought that a rule about `about` speaks of.
+pub fn is_about(about: &About, item: Item, history: &PurchaseHistory, catalog: &Catalog) -> bool {
+    *about == About::default()
+        || history.purchases().iter().any(|p| {
+            let product = catalog.product(p.product).filter(|_| catalog.contains(item, p.product));
+            product.is_some_and(|product| about.covers(product, catalog))
+        })
 }
 
 /// The hours that `rule` may use for this member.

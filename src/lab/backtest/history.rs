@@ -178,7 +178,7 @@ fn gaps_of(events: &[Event]) -> impl Iterator<Item = i32> {
 }
 
 /// The middle, or the mean of the two in the middle; NaN of nothing. Sorts.
-pub(super) fn median(values: &mut [i32]) -> f64 {
+pub(in crate::lab) fn median(values: &mut [i32]) -> f64 {
     values.sort_unstable();
     let count = values.len();
     match (values.get(count.wrapping_sub(1) / 2), values.get(count / 2)) {

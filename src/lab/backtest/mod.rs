@@ -23,6 +23,7 @@ use crate::domain::ids::Day;
 use crate::domain::interval::{Fit, Forecast};
 use baselines::Usual;
 use bg_nbd::BgNbd;
+pub(in crate::lab) use history::median;
 use history::{History, Seen};
 pub use lines::Collector;
 pub use score::Metrics;
