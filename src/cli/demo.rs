@@ -35,9 +35,10 @@ macro_rules! shipped {
 }
 
 /// The sample rules and templates, as they ship.
-const FILES: [(&str, &str); 12] = [
+const FILES: [(&str, &str); 13] = [
     shipped!("rules/refill.toml"),
     shipped!("rules/first-week.toml"),
+    shipped!("rules/schema.json"),
     shipped!("templates/_layout.jinja"),
     shipped!("templates/_footer.zh-TW.jinja"),
     shipped!("templates/_footer.en.jinja"),
@@ -51,7 +52,8 @@ const FILES: [(&str, &str); 12] = [
 ];
 
 /// Beside the samples: one rule that goes to the webhook.
-const RULES: &str = r#"# The demo's own rule: members with a new vitamin or skincare item, told to a CRM.
+const RULES: &str = r#"#:schema ./schema.json
+# The demo's own rule: members with a new vitamin or skincare item, told to a CRM.
 [[rule]]
 id       = "tell-crm"
 kind     = "care"

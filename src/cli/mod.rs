@@ -7,6 +7,7 @@ pub mod open;
 pub mod ops;
 pub mod output;
 pub mod parts;
+pub mod report;
 pub mod support;
 
 use std::io::IsTerminal;
@@ -90,12 +91,13 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return out.failed(&anyhow::Error::new(error).context("no threads can be started")),
     };
-    match runtime.block_on(run(cli.command, settings_file(cli.config), &out)) {
+    let settings = settings_file(cli.config);
+    match runtime.block_on(run(cli.command, settings.clone(), &out)) {
         Ok(code) => code,
         Err(error) => match error.downcast_ref::<Invalid>() {
             Some(invalid) => {
                 // Whoever closed standard error does not want to know.
-                let _ = out.problems(&invalid.0);
+                let _ = out.problems(&invalid.0, &settings);
                 ExitCode::from(INVALID_CONFIG)
             }
             None => out.failed(&error),
@@ -116,7 +118,7 @@ async fn run(command: Command, config: PathBuf, out: &Output) -> anyhow::Result<
         Command::Import(import) => import.run(&config, out).await,
         Command::Learn(learn) => learn.run(&config, out).await,
         Command::Run(run) => run.run(&config, out).await,
-        Command::Check(check) => check.run(&config, out),
+        Command::Check(check) => check.run(&config, out).await,
         Command::Backtest(backtest) => backtest.run(&config, out).await,
         Command::Simulate(simulate) => simulate.run(&config, out).await,
         Command::Forecast(forecast) => forecast.run(&Open::of(&config, None).await?, out).await,

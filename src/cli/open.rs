@@ -12,7 +12,7 @@ use crate::channel::{self, Channel, EmailOptions, Relay, Templates, UnsubscribeL
 use crate::config::{self, Deliver, Loaded, RelayUrl, Settings, StoreUrl};
 use crate::daemon::real_time;
 use crate::domain::ids::{ChannelName, Timestamp};
-use crate::domain::problem::Problem;
+use crate::domain::problem::{Problem, Severity};
 use crate::domain::reason::Language;
 use crate::domain::rules::Rules;
 use crate::domain::shop::Knowledge;
@@ -107,7 +107,8 @@ pub fn template_problems(folder: &Path) -> Vec<Problem> {
 /// for messages without items.
 pub fn template_warnings(folder: &Path, itemless: &BTreeSet<&str>) -> Vec<Problem> {
     let warnings = Templates::load(folder).map(|templates| templates.warnings(folder, itemless));
-    relative(warnings.unwrap_or_default())
+    let doubt = |warning| Problem { severity: Severity::Warning, ..warning };
+    relative(warnings.unwrap_or_default().into_iter().map(doubt).collect())
 }
 
 fn read_templates(folder: &Path) -> Result<Templates, Vec<Problem>> {
@@ -130,17 +131,25 @@ fn shown(file: &str) -> String {
 /// # Errors
 /// When it cannot be opened.
 pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
-    let url = match &settings.store {
-        StoreUrl::Sqlite(path) => {
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)
-                    .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
-            }
-            format!("sqlite:{}", path.display())
-        }
+    if let StoreUrl::Sqlite(path) = &settings.store
+        && let Some(folder) = path.parent()
+    {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+    }
+    Ok(Store::open(&store_url(settings)).await?)
+}
+
+/// The store as it stands, only to look into it; nothing when it is not there.
+pub async fn look_into_store(settings: &Settings) -> Option<Store> {
+    Store::look_into(&store_url(settings)).await.ok()
+}
+
+fn store_url(settings: &Settings) -> String {
+    match &settings.store {
+        StoreUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
         StoreUrl::Postgres(url) => url.expose().to_owned(),
-    };
-    Ok(Store::open(&url).await?)
+    }
 }
 
 /// What the process knows of the shop: the rules, and the priors learnt last.

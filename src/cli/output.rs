@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
@@ -11,6 +12,7 @@ use comfy_table::{Cell, CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use super::report::report;
 use crate::domain::ids::Timestamp;
 use crate::domain::job::JobState;
 use crate::domain::problem::Problem;
@@ -120,14 +122,22 @@ impl Output {
         ExitCode::from(crate::cli::FAILED)
     }
 
-    /// Every problem of the files, to standard error.
+    /// Every problem of the files, to standard error; `settings` is the file that may hold secrets.
     ///
     /// # Errors
     /// When nothing can be written.
-    pub fn problems(self, problems: &[Problem]) -> anyhow::Result<()> {
-        problems.iter().try_for_each(|problem| self.note(problem))?;
+    pub fn problems(self, problems: &[Problem], settings: &Path) -> anyhow::Result<()> {
+        self.warnings(problems, settings)?;
         let files = if problems.len() == 1 { "1 problem" } else { &format!("{} problems", problems.len()) };
         self.note(format_args!("{}", strong(format_args!("{files}; nothing was touched"))))
+    }
+
+    /// Every problem, where none keeps anything from being done.
+    ///
+    /// # Errors
+    /// When nothing can be written.
+    pub fn warnings(self, problems: &[Problem], settings: &Path) -> anyhow::Result<()> {
+        report(problems, settings).into_iter().try_for_each(|told| self.note(told))
     }
 
     /// Shows how far a long step is, on a terminal only; `total` where it is known. Clear it when the step is done.

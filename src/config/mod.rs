@@ -7,17 +7,20 @@
 mod channels;
 mod guards;
 mod intake;
+mod keys;
 mod overrides;
 mod parse;
 mod peers;
 mod reader;
 mod rule;
 mod rules;
+mod schema;
 mod secret;
 mod settings;
 mod tree;
 mod trigger;
 mod values;
+mod warnings;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,8 +28,11 @@ use std::path::{Path, PathBuf};
 pub use channels::{Channel, EMAIL, Email, Webhook};
 pub use intake::{Columns, Intake};
 pub use peers::{QueueUrl, RelayUrl, StoreUrl};
+pub use rule::PlacedRule;
+pub use schema::schema;
 pub use secret::{Environment, Secret};
 pub use settings::{Deliver, Folders, Http, Queue, Settings, Shop};
+pub use warnings::warnings;
 
 use crate::domain::ids::ChannelName;
 use crate::domain::problem::Problem;
@@ -50,7 +56,8 @@ pub struct Loaded {
 /// # Errors
 /// All problems of all files, sorted by file, line and column.
 pub fn load(file: &Path, rules_override: Option<&Path>, env: &Environment) -> Result<Loaded, Vec<Problem>> {
-    read(file, rules_override, env, None)
+    let Survey { loaded, problems, .. } = survey(file, rules_override, env);
+    loaded.ok_or(problems)
 }
 
 /// The same for a process that runs: it has only the channels that it was started with, so a rule that names another
@@ -63,7 +70,24 @@ pub fn reload(
     env: &Environment,
     running: &BTreeSet<ChannelName>,
 ) -> Result<Loaded, Vec<Problem>> {
-    read(file, None, env, Some(running))
+    let Survey { loaded, problems, .. } = read(file, None, env, Some(running));
+    loaded.ok_or(problems)
+}
+
+/// Everything that files say, and what is to be said about them.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// What they mean; nothing when there is a problem.
+    pub loaded: Option<Loaded>,
+    /// All problems of all files, sorted by file, line and column.
+    pub problems: Vec<Problem>,
+    /// The rules that speak and the places where they say what, in the order in which they claim a need.
+    pub rules: Vec<PlacedRule>,
+}
+
+/// Reads everything, as [`load`] does.
+pub fn survey(file: &Path, rules_override: Option<&Path>, env: &Environment) -> Survey {
+    read(file, rules_override, env, None)
 }
 
 fn read(
@@ -71,10 +95,10 @@ fn read(
     rules_override: Option<&Path>,
     env: &Environment,
     running: Option<&BTreeSet<ChannelName>>,
-) -> Result<Loaded, Vec<Problem>> {
+) -> Survey {
     let problems = Problems::default();
     let Some((document, folder)) = overridden(file, env, &problems) else {
-        return problems.or(None);
+        return Survey { problems: problems.sorted(), ..Survey::default() };
     };
     let around = Surroundings { base: &folder, env };
     let (settings, outline, named_at) = Section::document(&document, &problems, |s| {
@@ -86,8 +110,11 @@ fn read(
         None => (outline.folders.rules, named_at),
     };
     let known = rules::Known::new(outline.channels, running.cloned(), &outline.folders.templates);
-    let rules = rules::read(&path, &named_at, &known, &problems);
-    problems.or(settings.zip(rules).map(|(settings, rules)| Loaded { settings, rules }))
+    let (rules, placed) = rules::read(&path, &named_at, &known, &problems).unzip();
+    let problems = problems.sorted();
+    let loaded = settings.zip(rules).filter(|_| problems.is_empty());
+    let loaded = loaded.map(|(settings, rules)| Loaded { settings, rules });
+    Survey { loaded, problems, rules: placed.unwrap_or_default() }
 }
 
 /// Where things lie, as far as the settings say it in spite of their problems: for whoever looks for more problems.

@@ -1,8 +1,11 @@
 //! Owns the reading of keys: each is asked for by name and kind, every fault is noted with its place, and what was
 //! never asked for is unknown. Knows nothing of what the keys mean.
 
+use serde_json::{Value as Json, json};
+
 pub use crate::domain::problem::did_you_mean;
 
+use super::keys::Keys;
 use super::tree::{Entry, Node, Place, Problems, Table, Value};
 
 /// What a value may be: what to call it, how one is written, and how it is understood.
@@ -11,6 +14,8 @@ pub struct Kind<'k, T> {
     pub name: String,
     /// One as TOML, as `"3d"`.
     pub example: String,
+    /// One as a JSON Schema describes it.
+    pub schema: Json,
     read: Reading<'k, T>,
 }
 
@@ -28,7 +33,12 @@ pub enum Fault {
 impl<'k, T> Kind<'k, T> {
     /// A kind that `read` understands.
     pub fn new(name: &str, example: &str, read: impl Fn(&Value) -> Result<T, Fault> + 'k) -> Self {
-        Self { name: name.to_owned(), example: example.to_owned(), read: Box::new(read) }
+        Self { name: name.to_owned(), example: example.to_owned(), schema: json!({}), read: Box::new(read) }
+    }
+
+    /// The same, described more closely to editors.
+    pub fn described(self, schema: Json) -> Self {
+        Self { schema, ..self }
     }
 
     /// A kind written as a text; `parse` answers with advice when it cannot.
@@ -37,7 +47,7 @@ impl<'k, T> Kind<'k, T> {
             let text = value.text().ok_or(Fault::Type)?;
             parse(text.trim()).map_err(Fault::Value)
         };
-        Self::new(name, &format!("{example:?}"), read)
+        Self::new(name, &format!("{example:?}"), read).described(json!({ "type": "string" }))
     }
 
     /// The value as what it means.
@@ -52,9 +62,19 @@ pub struct Section<'a> {
     at: Place,
     table: Option<&'a Table>,
     asked: Vec<&'static str>,
+    missing: Vec<Missing>,
     problems: &'a Problems,
+    /// Learns every key that is asked for.
+    keys: Option<&'a Keys>,
     /// No table stands where one should, which is noted: nothing can be amiss inside.
     mistyped: bool,
+}
+
+/// A key that must be there and is not: what is wrong, and what to write.
+struct Missing {
+    key: &'static str,
+    message: String,
+    help: String,
 }
 
 impl<'a> Section<'a> {
@@ -64,15 +84,30 @@ impl<'a> Section<'a> {
         problems: &'a Problems,
         read: impl FnOnce(&mut Section<'a>) -> T,
     ) -> T {
-        let at = document.at.clone();
-        let outside =
-            Section { path: String::new(), at, table: None, asked: Vec::new(), problems, mistyped: false };
-        outside.enter(Some(document), String::new(), read)
+        Self::outside(document, problems, None).enter(Some(document), String::new(), read)
+    }
+
+    /// Reads a whole document for the sake of its keys: tables that are not there are read as well.
+    pub fn learn<T>(
+        document: &'a Node,
+        problems: &'a Problems,
+        keys: &'a Keys,
+        read: impl FnOnce(&mut Section<'a>) -> T,
+    ) -> T {
+        Self::outside(document, problems, Some(keys)).enter(Some(document), String::new(), read)
+    }
+
+    fn outside(document: &Node, problems: &'a Problems, keys: Option<&'a Keys>) -> Self {
+        let (path, at) = (String::new(), document.at.clone());
+        let (asked, missing) = (Vec::new(), Vec::new());
+        Section { path, at, table: None, asked, missing, problems, keys, mistyped: false }
     }
 
     /// The value of `key`; nothing when it is absent or wrong.
     pub fn get<T>(&mut self, key: &'static str, kind: Kind<'_, T>) -> Option<T> {
-        let node = self.node(key)?;
+        let node = self.node(key);
+        self.teach(key, |keys, path| keys.value(path, &kind.schema));
+        let node = node?;
         self.understand(key, node, &kind)
     }
 
@@ -91,14 +126,17 @@ impl<'a> Section<'a> {
     ) -> T {
         if self.node(key).is_none() {
             let message = format!("`{}` is missing", self.path_to(key));
-            self.problem(key, message, format!("write for example `{key} = {example}`"));
+            self.note_missing(key, message, format!("write for example `{key} = {example}`"));
         }
+        self.teach(key, Keys::required);
         read(self)
     }
 
     /// The values of `key`: a list, or one value by itself. Nothing when it is absent.
     pub fn list<T>(&mut self, key: &'static str, kind: Kind<'_, T>) -> Option<Vec<T>> {
-        let node = self.node(key)?;
+        let node = self.node(key);
+        self.teach(key, |keys, path| keys.list(path, &kind.schema));
+        let node = node?;
         let nodes = match &node.value {
             Value::List(nodes) => nodes.as_slice(),
             _ => std::slice::from_ref(node),
@@ -114,8 +152,12 @@ impl<'a> Section<'a> {
 
     /// The tables `[[key]]`.
     pub fn sections<T>(&mut self, key: &'static str, read: impl Fn(&mut Section<'a>) -> T) -> Vec<T> {
-        let Some(node) = self.node(key) else { return Vec::new() };
+        let node = self.node(key);
         let path = self.path_to(key);
+        self.teach(key, Keys::tables);
+        let Some(node) = node else {
+            return self.keys.map(|_| self.enter(None, path, &read)).into_iter().collect();
+        };
         let Value::List(nodes) = &node.value else {
             self.note_type(&path, node, "a list of tables", &format!("write [[{path}]] in two brackets"));
             return Vec::new();
@@ -145,7 +187,10 @@ impl<'a> Section<'a> {
 
     /// The keys of the table `key`, each of one kind, with their values, all of another.
     pub fn pairs<K, T>(&mut self, key: &'static str, keys: &Kind<'_, K>, kind: &Kind<'_, T>) -> Vec<(K, T)> {
-        let Some(node) = self.node(key) else { return Vec::new() };
+        let node = self.node(key);
+        let pairs = json!({ "type": "object", "additionalProperties": kind.schema });
+        self.teach(key, |keys, path| keys.value(path, &pairs));
+        let Some(node) = node else { return Vec::new() };
         let path = self.path_to(key);
         let Value::Table(table) = &node.value else {
             self.note_type(
@@ -167,8 +212,25 @@ impl<'a> Section<'a> {
     pub fn node(&mut self, key: &'static str) -> Option<&'a Node> {
         if !self.asked.contains(&key) {
             self.asked.push(key);
+            self.teach(key, Keys::asked);
         }
         self.table?.iter().find(|e| e.key == key).map(|e| &e.node)
+    }
+
+    /// Notes that `key` is not there, unless a slip of it is: one mistake is told once.
+    pub fn note_missing(&mut self, key: &'static str, message: impl Into<String>, help: impl Into<String>) {
+        self.missing.push(Missing { key, message: message.into(), help: help.into() });
+    }
+
+    fn teach(&self, key: &str, lesson: impl FnOnce(&Keys, &str)) {
+        if let Some(keys) = self.keys {
+            lesson(keys, &self.path_to(key));
+        }
+    }
+
+    /// The section as it was typed, for whoever asks later where something in it stands.
+    pub fn typed(&self) -> Node {
+        Node { value: Value::Table(self.table.cloned().unwrap_or_default()), at: self.at.clone() }
     }
 
     /// Where `key` stands; the section's own place when it is absent.
@@ -197,13 +259,20 @@ impl<'a> Section<'a> {
     fn enter<T>(&self, node: Option<&'a Node>, path: String, read: impl FnOnce(&mut Section<'a>) -> T) -> T {
         let table = node.and_then(|n| if let Value::Table(table) = &n.value { Some(table) } else { None });
         let mistyped = node.filter(|_| table.is_none());
-        if let Some(node) = mistyped {
-            self.note_type(&path, node, "a table", &format!("write [{path}] above its keys"));
-        }
+        let noted = mistyped.map(|node| (path.clone(), node));
         let (at, mistyped) = (node.map_or_else(|| self.at.clone(), |n| n.at.clone()), mistyped.is_some());
-        let mut inner = Section { path, at, table, asked: Vec::new(), problems: self.problems, mistyped };
+        if let Some(keys) = self.keys {
+            keys.entered(&path);
+        }
+        let (problems, keys) = (self.problems, self.keys);
+        let (asked, missing) = (Vec::new(), Vec::new());
+        let mut inner = Section { path, at, table, asked, missing, problems, keys, mistyped };
         let value = read(&mut inner);
         inner.note_unknown_keys();
+        if let Some((path, node)) = noted {
+            let help = format!("write [{path}] above its keys; known here: {}", inner.asked.join(", "));
+            self.note_type(&path, node, "a table", &help);
+        }
         value
     }
 
@@ -237,11 +306,17 @@ impl<'a> Section<'a> {
     }
 
     fn note_unknown_keys(&self) {
+        let mut guesses = String::new();
         for entry in self.table.into_iter().flatten().filter(|e| !self.asked.contains(&e.key.as_str())) {
             let place = if self.path.is_empty() { String::new() } else { format!(" in `{}`", self.path) };
             let guess = did_you_mean(&entry.key, self.asked.iter().copied());
+            guesses += &guess;
             let help = format!("{guess}known here: {}", self.asked.join(", "));
             self.problems.add(&entry.at, format!("unknown key `{}`{place}", entry.key), help);
+        }
+        let is_meant = |missing: &&Missing| guesses.contains(&format!("`{}`", missing.key));
+        for Missing { key, message, help } in self.missing.iter().filter(|missing| !is_meant(missing)) {
+            self.problem(key, message, help);
         }
     }
 }

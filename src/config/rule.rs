@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use super::channels::EMAIL;
 use super::reader::{Kind, Section, did_you_mean};
 use super::rules::Known;
-use super::tree::{Place, Value};
+use super::tree::{Node, Place, Value};
 use super::trigger::{self, Asked};
 use super::values;
 use crate::domain::catalog::Level;
 use crate::domain::ids::{ChannelName, Day, RuleId};
 use crate::domain::lifecycle::Stage;
 use crate::domain::member::{Membership, Purpose};
+use crate::domain::problem::{Problem, Severity};
 use crate::domain::rules::{About, Audience, Class, Needs, Rule};
 
 /// One `[[rule]]`, right or wrong.
@@ -24,6 +25,40 @@ pub struct TypedRule {
     pub festival: Option<(String, Place)>,
     /// What it means; nothing when a problem leaves no meaning.
     pub rule: Option<Rule>,
+    /// As it was typed.
+    pub typed: Node,
+}
+
+impl TypedRule {
+    /// The rule with its places, when it has a meaning.
+    pub fn placed(self) -> Option<PlacedRule> {
+        self.rule.map(|rule| PlacedRule { rule, typed: self.typed })
+    }
+}
+
+/// A rule, and where it says what.
+#[derive(Debug, Clone)]
+pub struct PlacedRule {
+    /// What it means.
+    pub rule: Rule,
+    typed: Node,
+}
+
+impl PlacedRule {
+    /// A warning about `key`, as `send.time`; where that is not said, about the nearest that is.
+    pub fn warning(&self, key: &str, message: impl Into<String>, help: impl Into<String>) -> Problem {
+        self.typed.at_path(key).at.problem(Severity::Warning, message, help)
+    }
+
+    /// A warning about one word of the list at `key`.
+    pub fn warning_at(&self, key: &str, word: &str, message: impl Into<String>, help: String) -> Problem {
+        self.typed.at_path(key).word(word).at.problem(Severity::Warning, message, help)
+    }
+
+    /// Where it begins, for people.
+    pub fn place(&self) -> String {
+        self.typed.at.to_string()
+    }
 }
 
 /// How purchases may be gathered into items.
@@ -68,7 +103,7 @@ pub fn read(s: &mut Section<'_>, known: &Known) -> TypedRule {
             ..of
         }
     });
-    TypedRule { ids, enabled, festival, rule }
+    TypedRule { ids, enabled, festival, rule, typed: s.typed() }
 }
 
 /// The rule's own id, its former ones, and all of them with their places.

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::guards::{self, TypedUnsuitable};
+use super::keys::Keys;
 use super::parse::read_file;
 use super::reader::{Section, did_you_mean};
-use super::rule::{self, TypedRule};
-use super::tree::{Place, Problems};
+use super::rule::{self, PlacedRule, TypedRule};
+use super::tree::{Node, Place, Problems};
 use super::{shown, values};
 use crate::domain::calendar::Festival;
 use crate::domain::ids::ChannelName;
@@ -44,8 +45,14 @@ impl Known {
     }
 }
 
-/// Reads every rules file at `path`, a folder or one file. When `path` itself is wrong, the problem stands at `named_at`.
-pub fn read(path: &Path, named_at: &Place, known: &Known, problems: &Problems) -> Option<Rules> {
+/// Reads every rules file at `path`, a folder or one file; with the rules come the places where they say what. When
+/// `path` itself is wrong, the problem stands at `named_at`.
+pub fn read(
+    path: &Path,
+    named_at: &Place,
+    known: &Known,
+    problems: &Problems,
+) -> Option<(Rules, Vec<PlacedRule>)> {
     let files = rule_files(path).map_err(|e| {
         let message = format!("the rules at {} cannot be read: {e}", shown(path));
         problems.add(named_at, message, "name a folder with rules (*.toml), or make it");
@@ -58,10 +65,19 @@ pub fn read(path: &Path, named_at: &Place, known: &Known, problems: &Problems) -
     all.note_shared_ids(problems);
     all.note_unknown_festivals(problems);
     let stages = all.stages.map(|(_, stages)| stages).unwrap_or_default();
-    let rules = all.rules.into_iter().filter(|r| r.enabled).filter_map(|r| r.rule).collect();
+    let mut placed: Vec<_> =
+        all.rules.into_iter().filter(|r| r.enabled).filter_map(TypedRule::placed).collect();
+    let rules = placed.iter().map(|r| r.rule.clone()).collect();
+    let guards = all.guards.map(|(_, guards)| guards).unwrap_or_default();
+    placed.sort_by_key(|r| -r.rule.priority);
     let unsuitable = all.unsuitable.into_iter().filter_map(|u| u.meaning).collect();
-    let rules = Rules::new(rules, all.guards.map(|(_, g)| g).unwrap_or_default(), all.festivals, stages);
-    Some(rules.with_unsuitable(unsuitable))
+    let rules = Rules::new(rules, guards, all.festivals, stages).with_unsuitable(unsuitable);
+    Some((rules, placed))
+}
+
+/// Reads a document for the sake of its keys.
+pub fn learn(document: &Node, known: &Known, keys: &Keys) {
+    Section::learn(document, &Problems::default(), keys, |s| Typed::default().read(s, known));
 }
 
 /// Rule tests (`*.test.toml`) and hidden files are no rules.
@@ -144,8 +160,9 @@ fn once<T>(
     found: &mut Option<(Place, T)>,
     read: impl FnOnce(&mut Section<'_>) -> T,
 ) {
-    let Some(node) = s.node(key) else { return };
+    let node = s.node(key);
     let value = s.section(key, read);
+    let Some(node) = node else { return };
     match found {
         None => *found = Some((node.at.clone(), value)),
         Some((first, _)) => {

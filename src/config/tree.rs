@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::domain::problem::Problem;
+use crate::domain::problem::{Problem, Severity};
 
 /// Where a key or value stands. Lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,18 @@ impl Place {
     pub fn start_of(file: &str) -> Self {
         Self { file: file.into(), line: 1, column: 1 }
     }
+
+    /// Something wrong here.
+    pub fn problem(
+        &self,
+        severity: Severity,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Problem {
+        let Place { file, line, column } = self.clone();
+        let file = file.to_string();
+        Problem { file, line, column, message: message.into(), help: help.into(), severity }
+    }
 }
 
 impl fmt::Display for Place {
@@ -37,20 +49,14 @@ pub struct Problems(RefCell<Vec<Problem>>);
 impl Problems {
     /// Notes one more.
     pub fn add(&self, at: &Place, message: impl Into<String>, help: impl Into<String>) {
-        let Place { file, line, column } = at.clone();
-        let problem =
-            Problem { file: file.to_string(), line, column, message: message.into(), help: help.into() };
-        self.0.borrow_mut().push(problem);
+        self.0.borrow_mut().push(at.problem(Severity::Error, message, help));
     }
 
-    /// The value, unless something was wrong; the problems come sorted by file, line and column.
-    pub fn or<T>(self, value: Option<T>) -> Result<T, Vec<Problem>> {
+    /// All of them, sorted by file, line and column.
+    pub fn sorted(self) -> Vec<Problem> {
         let mut found = self.0.into_inner();
         found.sort();
-        match value {
-            Some(value) if found.is_empty() => Ok(value),
-            _ => Err(found),
-        }
+        found
     }
 }
 
@@ -61,6 +67,23 @@ pub struct Node {
     pub value: Value,
     /// Where it stands.
     pub at: Place,
+}
+
+impl Node {
+    /// What stands at `path`, as `send.time`; where a key is absent, the table that it would stand in.
+    pub fn at_path(&self, path: &str) -> &Node {
+        let keys = path.split('.').try_fold(self, |node, key| match &node.value {
+            Value::Table(table) => table.iter().find(|e| e.key == key).map(|e| &e.node).ok_or(node),
+            _ => Err(node),
+        });
+        keys.unwrap_or_else(|nearest| nearest)
+    }
+
+    /// The text `word` in this list; the node itself when it is no list or holds no such text.
+    pub fn word(&self, word: &str) -> &Node {
+        let Value::List(nodes) = &self.value else { return self };
+        nodes.iter().find(|n| n.value.text().is_some_and(|t| t.trim() == word)).unwrap_or(self)
+    }
 }
 
 /// What was typed.
@@ -145,7 +168,7 @@ impl Value {
             Value::Integer(_) => "a whole number",
             Value::Number(_) => "a number",
             Value::Boolean(_) => "true or false",
-            Value::Date => "a date",
+            Value::Date => "a date without quotes",
             Value::List(_) => "a list",
             Value::Table(_) => "a table",
         }

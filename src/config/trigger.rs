@@ -48,6 +48,11 @@ const ON: [(&str, On); 9] = [
     ("anniversary", On::Anniversary),
 ];
 
+/// The words of `on`, for whoever reads one rule of each kind.
+pub fn moments() -> impl Iterator<Item = &'static str> {
+    ON.iter().map(|(word, _)| *word)
+}
+
 /// Reads `on`, `send`, and what belongs to them.
 pub fn read(s: &mut Section<'_>, purpose: Purpose) -> Asked {
     match purpose {
@@ -67,7 +72,7 @@ fn need(s: &mut Section<'_>) -> Asked {
         let best = s.get("at", values::one_of(&[("best", When::Best)]));
         let help = "write `send = { before = \"5d\" }` or `send = { at = \"best\" }`";
         match (s.node("before"), s.node("at")) {
-            (None, None) => s.problem("", "`rule.send` does not say when to send", help),
+            (None, None) => s.note_missing("before", "`rule.send` does not say when to send", help),
             (Some(_), Some(_)) => s.problem("", "`rule.send` says twice when to send", help),
             _ => {}
         }

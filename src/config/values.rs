@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use chrono_tz::{TZ_VARIANTS, Tz};
 
+use serde_json::json;
+
 use super::reader::{Fault, Kind, did_you_mean};
 use crate::domain::calendar::{DailyWindow, YearDay};
 use crate::domain::member::Purpose;
@@ -34,21 +36,25 @@ pub fn one_of<T: Copy + 'static>(words: &[(&'static str, T)]) -> Kind<'static, T
     let words = words.to_vec();
     let list = words.iter().map(|(w, _)| *w).collect::<Vec<_>>().join(", ");
     let example = words.first().map_or("", |(w, _)| w);
+    let schema = json!({ "enum": words.iter().map(|(w, _)| *w).collect::<Vec<_>>() });
     Kind::text(&format!("one of {list}"), example, move |typed| {
         let found = words.iter().find(|(w, _)| *w == typed).map(|(_, value)| *value);
         found.ok_or_else(|| {
             format!("{}known here: {list}", did_you_mean(typed, words.iter().map(|(w, _)| *w)))
         })
     })
+    .described(schema)
 }
 
 /// A whole number within `range`.
 pub fn whole(range: RangeInclusive<i64>, example: &str) -> Kind<'static, i64> {
     let name = format!("a whole number from {} to {}", range.start(), range.end());
+    let schema = json!({ "type": "integer", "minimum": range.start(), "maximum": range.end() });
     Kind::new(&name, example, move |value| {
         let number = value.integer().ok_or(Fault::Type)?;
         if range.contains(&number) { Ok(number) } else { Err(Fault::Value("it is out of range".to_owned())) }
     })
+    .described(schema)
 }
 
 /// A number of at least 1.
@@ -62,6 +68,7 @@ pub fn factor() -> Kind<'static, f64> {
 /// True or false.
 pub fn switch() -> Kind<'static, bool> {
     Kind::new("true or false", "true", |value| value.boolean().ok_or(Fault::Type))
+        .described(json!({ "type": "boolean" }))
 }
 
 /// A share from 0 to 1: `"20%"` or `0.2`.
@@ -77,11 +84,19 @@ pub fn share() -> Kind<'static, f64> {
             _ => Err(advice()),
         }
     })
+    .described(json!({ "anyOf": [
+        { "type": "string", "pattern": r"^\s*[0-9.]+\s*%\s*$" },
+        { "type": "number", "minimum": 0, "maximum": 1 },
+    ]}))
+}
+
+fn spans() -> serde_json::Value {
+    json!({ "type": "string", "pattern": "^[0-9]+[smhdw]$" })
 }
 
 /// A span of time, not negative and at most ten years: `90s 5m 12h 3d 2w`.
 pub fn duration(example: &str) -> Kind<'static, TimeDelta> {
-    Kind::text("a duration", example, parse_duration)
+    Kind::text("a duration", example, parse_duration).described(spans())
 }
 
 /// How long a peer may take: far below the time after which a hand-over counts as dead.
@@ -100,6 +115,7 @@ pub fn some_time(example: &str) -> Kind<'static, TimeDelta> {
         span if span.is_zero() => Err("it must be longer than nothing".to_owned()),
         span => Ok(span),
     })
+    .described(spans())
 }
 
 /// A span of whole days: `5d`, `2w`.
@@ -111,6 +127,7 @@ pub fn days(example: &str) -> Kind<'static, i32> {
         }
         i32::try_from(span.num_days()).map_err(|e| e.to_string())
     })
+    .described(spans())
 }
 
 /// A day of one year: `2026-11-01`.

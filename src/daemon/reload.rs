@@ -65,7 +65,7 @@ impl Parts {
 
     /// Leaves the old rules and templates in force, and says why.
     pub fn refuse(&self, problems: &[Problem]) {
-        for Problem { file, line, column, message, help } in problems {
+        for Problem { file, line, column, message, help, .. } in problems {
             tracing::warn!(at = %format_args!("{file}:{line}:{column}"), problem = message, help, "not reloaded");
         }
         let rules = self.knowledge().rules.hash().to_owned();

@@ -6,6 +6,7 @@
 mod foresee;
 mod lookup;
 
+pub mod check;
 pub mod diff;
 pub mod explain;
 pub mod forecast;

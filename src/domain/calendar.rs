@@ -24,6 +24,12 @@ impl DailyWindow {
             time >= self.from || time < self.until
         }
     }
+
+    /// True when it never opens outside `other`.
+    pub fn lies_within(&self, other: DailyWindow) -> bool {
+        let opens = [self.from, other.until];
+        !opens.into_iter().any(|t| self.contains(t) && !other.contains(t))
+    }
 }
 
 /// When a rule sends, member-local.
@@ -148,13 +154,21 @@ impl Hours {
 
     /// A window that lies wholly inside the quiet hours would never send; the quiet hours then stand alone.
     fn window_allows(&self, time: NaiveTime) -> bool {
-        self.window.hours.is_none_or(|w| w.contains(time) || self.window_is_swallowed(w))
+        let swallowed = |window: DailyWindow| self.quiet.is_some_and(|quiet| window.lies_within(quiet));
+        self.window.hours.is_none_or(|w| w.contains(time) || swallowed(w))
     }
 
-    fn window_is_swallowed(&self, window: DailyWindow) -> bool {
-        let Some(quiet) = self.quiet else { return false };
-        let opens = [window.from, quiet.until];
-        !opens.into_iter().any(|t| window.contains(t) && !quiet.contains(t))
+    /// The longest time, week in, week out, in which nothing may go.
+    pub fn longest_closed(&self) -> TimeDelta {
+        let step = TimeDelta::minutes(15);
+        let start = Timestamp::UNIX_EPOCH;
+        // Two weeks, because the longest may lie over a week's end.
+        let (mut longest, mut closed) = (TimeDelta::zero(), TimeDelta::zero());
+        for n in 0..2 * 7 * 24 * 4 {
+            closed = if self.allow(start + step * n) { TimeDelta::zero() } else { closed + step };
+            longest = longest.max(closed);
+        }
+        longest
     }
 
     /// The first instant at or after `from` at which a message may go.

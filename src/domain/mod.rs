@@ -7,6 +7,7 @@ pub mod calendar;
 pub mod catalog;
 pub mod change;
 pub mod drift;
+pub mod excerpt;
 pub mod guards;
 pub mod happening;
 pub mod ids;

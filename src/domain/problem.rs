@@ -18,11 +18,31 @@ pub struct Problem {
     pub message: String,
     /// What to write instead.
     pub help: String,
+    /// Whether it must be mended.
+    pub severity: Severity,
+}
+
+/// How much a problem matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It has no meaning until it is mended.
+    Error,
+    /// It means something, though hardly what was wanted.
+    Warning,
+}
+
+impl Problem {
+    /// True for what must be mended.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
+        let word = if self.is_error() { "" } else { "warning: " };
+        write!(f, "{}:{}:{}: {word}{}", self.file, self.line, self.column, self.message)?;
         if self.help.is_empty() { Ok(()) } else { write!(f, "\n  help: {}", self.help) }
     }
 }
@@ -51,10 +71,13 @@ mod tests {
             column: 8,
             message: "`rule.kind` is missing".into(),
             help: "write `kind = \"care\"`".into(),
+            severity: Severity::Error,
         };
         let expected = "rules/refill.toml:3:8: `rule.kind` is missing\n  help: write `kind = \"care\"`";
         assert_eq!(problem.to_string(), expected);
         problem.help.clear();
         assert_eq!(problem.to_string(), "rules/refill.toml:3:8: `rule.kind` is missing");
+        problem.severity = Severity::Warning;
+        assert_eq!(problem.to_string(), "rules/refill.toml:3:8: warning: `rule.kind` is missing");
     }
 }

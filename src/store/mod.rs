@@ -89,6 +89,21 @@ impl Store {
         Ok(Self { engine })
     }
 
+    /// Opens what is there, to ask and not to write: makes nothing, and leaves its layout as it is.
+    ///
+    /// # Errors
+    /// When it is not there, or cannot be opened.
+    pub async fn look_into(url: &str) -> Result<Self, StoreError> {
+        let engine = match url.split_once(':') {
+            Some(("sqlite", path)) if !path.is_empty() => {
+                Engine::Sqlite(Arc::new(Sqlite::look_into(path.into()).await?))
+            }
+            Some(("postgres" | "postgresql", _)) => Engine::Postgres(Arc::new(Postgres::look_into(url)?)),
+            _ => return Err(StoreError::Url(String::new())),
+        };
+        Ok(Self { engine })
+    }
+
     /// Takes the exclusive lock of an embedded run; `None` when another process holds it.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use crate::support::receiver::SECRET;
 
 mod asks;
 mod demo;
+mod doubts;
 mod faces;
 mod intake;
 mod keys;
@@ -47,7 +48,7 @@ template = "refill"
 "#;
 
 const TEMPLATE: &str = "{% block subject %}Soon{% endblock %}
-{% block text %}Hello {{ member.name }}, {{ unsubscribe_url }}{% endblock %}
+{% block text %}Hello {{ member.name or 'you' }}, {{ unsubscribe_url }}{% endblock %}
 ";
 
 const HEADER: &str = "order_id,member_id,product_id,category,ordered_at,quantity\n";

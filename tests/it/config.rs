@@ -12,6 +12,7 @@ use replenish::domain::trigger::{ItemMoment, Trigger, When};
 use tempfile::TempDir;
 
 mod gallery;
+mod reports;
 mod shipped;
 
 /// Line, column, a piece of the message, a piece of the help.

@@ -212,14 +212,15 @@ async fn what_cannot_be_shown_says_why_and_changes_nothing() {
 async fn check_warns_of_what_is_not_known_of_everyone() {
     let house = house().await;
     let fine = house.json(&["check"]);
-    assert_eq!((&fine["problems"], &fine["warnings"]), (&Value::Array(vec![]), &Value::Array(vec![])));
+    assert_eq!(fine["problems"], Value::Array(vec![]));
     house.write(
         "templates/refill.en.jinja",
         "{% block subject %}{{ member.name }}{% endblock %}{% block text %}x{% endblock %}",
     );
     let warned = house.run(&["check"]);
-    assert_eq!((warned.code, &*warned.err), (0, ""));
-    assert!(warned.out.contains("warning: templates/refill.en.jinja:1:23: `member.name`"), "{}", warned.out);
+    assert_eq!(warned.code, 0);
+    let told = "templates/refill.en.jinja:1:23: warning: `member.name`";
+    assert!(warned.err.contains(told), "{}", warned.err);
     let denied = house.run(&["check", "--deny-warnings", "--json"]);
     assert_eq!(
         (denied.code, denied.json()[0]["problems"].as_array().unwrap().len()),

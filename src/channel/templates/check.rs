@@ -13,7 +13,7 @@ use super::names::Known;
 use super::samples::Sample;
 use super::scope::Scope;
 use super::{TemplateError, Templates};
-use crate::domain::problem::{Problem, did_you_mean};
+use crate::domain::problem::{Problem, Severity, did_you_mean};
 
 /// Spoken by the product itself: a template without a locale is checked in both.
 const LANGUAGES: [&str; 2] = ["en", "zh-TW"];
@@ -196,7 +196,8 @@ impl<'a> Check<'a> {
             let (line, column) = stray.at;
             let help = self.known.help(&stray.name);
             let message = format!("`{}` is not defined", stray.name);
-            let problem = Problem { file: file.clone(), line, column, message, help };
+            let severity = Severity::Error;
+            let problem = Problem { file: file.clone(), line, column, message, help, severity };
             self.found.entry((file, line, column)).or_insert(problem);
         }
     }
@@ -273,13 +274,15 @@ fn located(folder: &Path, error: &TemplateError, help: String) -> Problem {
         }
         missing @ TemplateError::Missing { .. } => ("", 1, 1, missing.to_string()),
     };
-    Problem { file: folder.join(file).display().to_string(), line, column, message, help }
+    let file = folder.join(file).display().to_string();
+    Problem { file, line, column, message, help, severity: Severity::Error }
 }
 
 /// A file or folder that cannot be read.
 fn unreadable(path: &Path, error: &io::Error) -> Problem {
     let (message, help) = (format!("cannot be read: {error}"), "make it readable, UTF-8 text".to_owned());
-    Problem { file: path.display().to_string(), line: 1, column: 1, message, help }
+    let file = path.display().to_string();
+    Problem { file, line: 1, column: 1, message, help, severity: Severity::Error }
 }
 
 const SYNTAX: &str = "templates know member, items, reason, cautions, shop, unsubscribe_url, rule, step and now; \

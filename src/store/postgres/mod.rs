@@ -65,6 +65,13 @@ use retried;
 
 impl Postgres {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let postgres = Self::look_into(url)?;
+        postgres.migrate().await?;
+        Ok(postgres)
+    }
+
+    /// Connects when it is first asked.
+    pub fn look_into(url: &str) -> Result<Self, StoreError> {
         let mut config: Config =
             url.parse().map_err(|e| StoreError::Url(format!(", or cannot be read ({e})")))?;
         let options = format!("{} {BY_KEY}", config.get_options().unwrap_or_default());
@@ -78,9 +85,7 @@ impl Postgres {
         let pool = Pool::builder(manager).max_size(CONNECTIONS).runtime(Runtime::Tokio1);
         let pool = pool.wait_timeout(Some(PATIENCE)).create_timeout(Some(PATIENCE)).build();
         let pool = pool.map_err(|e| StoreError::open("PostgreSQL", e))?;
-        let postgres = Self { config, tls, pool, catalog: CatalogCache::default() };
-        postgres.migrate().await?;
-        Ok(postgres)
+        Ok(Self { config, tls, pool, catalog: CatalogCache::default() })
     }
 
     /// The lock lives as long as the session that took it.

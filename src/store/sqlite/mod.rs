@@ -49,9 +49,21 @@ impl std::fmt::Debug for Sqlite {
 
 impl Sqlite {
     pub async fn open(path: PathBuf) -> Result<Self, StoreError> {
+        Self::over(path, create).await
+    }
+
+    /// Its writer writes nothing.
+    pub async fn look_into(path: PathBuf) -> Result<Self, StoreError> {
+        Self::over(path, reader).await
+    }
+
+    async fn over(
+        path: PathBuf,
+        connect: fn(&Path) -> Result<Connection, StoreError>,
+    ) -> Result<Self, StoreError> {
         let at = path.clone();
         let connection =
-            tokio::task::spawn_blocking(move || create(&at)).await.map_err(StoreError::panicked)??;
+            tokio::task::spawn_blocking(move || connect(&at)).await.map_err(StoreError::panicked)??;
         let (writer, tasks) = mpsc::channel::<Task>();
         let work = move || {
             let mut writer = Writer { connection, known: Known::default() };

@@ -69,7 +69,7 @@ fn failed_jobs_are_not_replayed_without_a_terminal_and_a_yes() {
     let due = shop.lines(&["jobs", "list"])[0]["due_at"].as_str().unwrap().to_owned();
     // Breaks for this member only, so that no check can foresee it.
     let wrong = "{% if member.name == 'Amy' %}{{ 1 // (items|length - items|length) }}{% endif %}";
-    shop.write("templates/refill.jinja", TEMPLATE.replace("{{ member.name }}", wrong));
+    shop.write("templates/refill.jinja", TEMPLATE.replace("{{ member.name or 'you' }}", wrong));
     let pass = shop.json(&["run", "--once", "--now", &due]);
     assert_eq!((&pass["failed"], &pass["delivered"]), (&1.into(), &0.into()), "{pass}");
     let replay = ["jobs", "replay", "--state", "failed", "--now", &due];

@@ -61,9 +61,9 @@ const MISTAKES: [Mistake; 8] = [
     },
     Mistake {
         file: TEMPLATE_FILE,
-        right: "{{ member.name }}",
-        wrong: "{{ member.name",
-        told: (2, 37, "expected end of variable block", "templates know member, items"),
+        right: "{{ member.name or 'you' }}",
+        wrong: "{{ member.name or 'you'",
+        told: (2, 46, "expected end of variable block", "templates know member, items"),
     },
 ];
 

@@ -17,7 +17,10 @@ const SETTINGS_GALLERY: &[(&str, &[Told])] = &[
         &[(3, 15, "is a text, but must be a whole number", "concurrency = 64")],
     ),
     ("[queue]\nconcurrency = 0", &[(3, 15, "`queue.concurrency` is 0, which is not", "out of range")]),
-    ("deliver = 2026-01-01", &[(2, 11, "is a date, but must be one of live, shadow", "deliver = \"live\"")]),
+    (
+        "deliver = 2026-01-01",
+        &[(2, 11, "is a date without quotes, but must be one of live, shadow", "deliver = \"live\"")],
+    ),
     ("[channel]\nemail = 1", &[(3, 9, "`channel.email` is a whole number", "write [channel.email]")]),
     // bad values
     (

@@ -19,6 +19,25 @@ fn the_shipped_files_load() {
     assert_eq!(email.relays, [RelayUrl::Folder(shipped.join("var/outbox"))]);
 }
 
+/// The reference with everything in it made live: all of it can be read, and each rule rests.
+#[test]
+fn every_key_of_the_reference_can_be_written() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/rules/reference.toml");
+    let is_code = |line: &str| {
+        line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.trim().contains(' '))
+    };
+    let live = |line: &str| line.strip_prefix("# ").filter(|code| is_code(code)).unwrap_or(line).to_owned();
+    let reference = std::fs::read_to_string(path).unwrap();
+    let text: String = reference.lines().map(|line| live(line) + "\n").collect();
+    let load = |text: &str| {
+        let files = [("rules/reference.toml", text), ("templates/how-to-use.jinja", "x")];
+        load_in(&folder(&files), &[]).unwrap_or_else(|problems| panic!("{problems:#?}")).rules
+    };
+    let (resting, awake) = (load(&text), load(&text.replace("= false", "= true ")));
+    assert!(resting.all().is_empty() && resting.festivals.len() == 1, "{:?}", resting.all());
+    assert_eq!(awake.all().len(), reference.matches("[[rule]]").count());
+}
+
 /// What the comments of the shipped settings call defaults are defaults.
 #[test]
 fn the_shipped_settings_show_the_defaults() {
