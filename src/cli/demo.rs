@@ -35,9 +35,21 @@ macro_rules! shipped {
 }
 
 /// The sample rules and templates, as they ship.
-const FILES: [(&str, &str); 13] = [
+const FILES: [(&str, &str); 33] = [
     shipped!("rules/refill.toml"),
-    shipped!("rules/first-week.toml"),
+    shipped!("rules/first-bottle.toml"),
+    shipped!("rules/guards.toml"),
+    shipped!("rules/how-to-use.toml"),
+    shipped!("rules/lapsing.toml"),
+    shipped!("rules/membership.toml"),
+    shipped!("rules/midway.toml"),
+    shipped!("rules/refill.test.toml"),
+    shipped!("rules/first-bottle.test.toml"),
+    shipped!("rules/guards.test.toml"),
+    shipped!("rules/how-to-use.test.toml"),
+    shipped!("rules/lapsing.test.toml"),
+    shipped!("rules/membership.test.toml"),
+    shipped!("rules/midway.test.toml"),
     shipped!("rules/schema.json"),
     shipped!("templates/_layout.jinja"),
     shipped!("templates/_footer.zh-TW.jinja"),
@@ -46,8 +58,16 @@ const FILES: [(&str, &str); 13] = [
     shipped!("templates/_cautions.en.jinja"),
     shipped!("templates/refill.zh-TW.jinja"),
     shipped!("templates/refill.en.jinja"),
+    shipped!("templates/first-bottle.zh-TW.jinja"),
+    shipped!("templates/first-bottle.en.jinja"),
     shipped!("templates/how-to-use.zh-TW.jinja"),
     shipped!("templates/how-to-use.en.jinja"),
+    shipped!("templates/lapsing.zh-TW.jinja"),
+    shipped!("templates/lapsing.en.jinja"),
+    shipped!("templates/membership.zh-TW.jinja"),
+    shipped!("templates/membership.en.jinja"),
+    shipped!("templates/midway.zh-TW.jinja"),
+    shipped!("templates/midway.en.jinja"),
     ("config/rules/demo.toml", RULES),
 ];
 

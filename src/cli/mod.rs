@@ -66,6 +66,7 @@ enum Command {
     Forecast(brand::ForecastArgs),
     Backtest(brand::BacktestArgs),
     Simulate(brand::SimulateArgs),
+    Test(brand::TestArgs),
     Plan(brand::PlanArgs),
     Preview(brand::PreviewArgs),
     Explain(support::ExplainArgs),
@@ -120,6 +121,7 @@ async fn run(command: Command, config: PathBuf, out: &Output) -> anyhow::Result<
         Command::Run(run) => run.run(&config, out).await,
         Command::Check(check) => check.run(&config, out).await,
         Command::Backtest(backtest) => backtest.run(&config, out).await,
+        Command::Test(test) => test.run(&config, out),
         Command::Simulate(simulate) => simulate.run(&config, out).await,
         Command::Forecast(forecast) => forecast.run(&Open::of(&config, None).await?, out).await,
         Command::Plan(plan) => {

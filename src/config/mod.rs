@@ -18,6 +18,7 @@ mod schema;
 mod secret;
 mod settings;
 mod tree;
+mod trial;
 mod trigger;
 mod values;
 mod warnings;
@@ -32,6 +33,7 @@ pub use rule::PlacedRule;
 pub use schema::schema;
 pub use secret::{Environment, Secret};
 pub use settings::{Deliver, Folders, Http, Queue, Settings, Shop};
+pub use trial::{Expectation, Trial, trials};
 pub use warnings::warnings;
 
 use crate::domain::ids::ChannelName;

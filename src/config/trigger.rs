@@ -36,10 +36,11 @@ enum On {
     Anniversary,
 }
 
-const ON: [(&str, On); 9] = [
+const ON: [(&str, On); 10] = [
     ("purchase", On::Item(ItemMoment::Purchase)),
     ("first_purchase", On::Item(ItemMoment::FirstPurchase)),
     ("delivered", On::Item(ItemMoment::Delivered)),
+    ("first_delivered", On::Item(ItemMoment::FirstDelivered)),
     ("midway", On::Item(ItemMoment::Midway)),
     ("new_member", On::Joined),
     ("stage_change", On::StageChange),

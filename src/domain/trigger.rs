@@ -36,8 +36,17 @@ pub enum ItemMoment {
     FirstPurchase,
     /// It arrives.
     Delivered,
+    /// What was bought of it first arrives.
+    FirstDelivered,
     /// Half of the time until the next need is over.
     Midway,
+}
+
+impl ItemMoment {
+    /// True when it comes once only, with the member's first purchase of the item.
+    pub fn is_first(self) -> bool {
+        matches!(self, ItemMoment::FirstPurchase | ItemMoment::FirstDelivered)
+    }
 }
 
 /// What happens to a member.

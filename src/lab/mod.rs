@@ -3,3 +3,4 @@
 pub mod backtest;
 pub mod shop;
 pub mod simulate;
+pub mod trial;

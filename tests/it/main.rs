@@ -21,4 +21,5 @@ mod road;
 mod simulate;
 mod supply;
 mod support;
+mod trials;
 mod verdicts;

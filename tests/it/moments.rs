@@ -56,7 +56,8 @@ fn assert_jobs(house: &House, member: &str, expected: &[(u64, &str, &str)]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_moment_of_an_item_and_a_member_has_its_day() {
-    let table: [(&str, &str, &[(u64, &str, &str)]); 7] = [
+    type Expected<'a> = &'a [(u64, &'a str, &'a str)];
+    let table: [(&str, &str, Expected<'_>); 7] = [
         ("on = \"purchase\"\nsend = { after = \"2d\" }", "2026-07-11", &[(1, "scheduled", "2026-07-12")]),
         ("on = \"delivered\"\nsend = { after = \"2d\" }", "2026-07-14", &[(1, "scheduled", "2026-07-15")]),
         (

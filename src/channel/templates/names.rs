@@ -157,7 +157,7 @@ fn places(code: &str, name: &str) -> BTreeSet<usize> {
         !before.ends_with(is_word)
             && !before.trim_end().ends_with('.')
             && !after.starts_with(is_word)
-            && !(next.starts_with('=') && !next.starts_with("=="))
+            && (!next.starts_with('=') || next.starts_with("=="))
     });
     found.collect()
 }

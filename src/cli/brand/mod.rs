@@ -6,9 +6,11 @@ mod forecast;
 mod plan;
 mod preview;
 mod simulate;
+mod trial;
 
 pub use backtest::BacktestArgs;
 pub use forecast::{ForecastArgs, tell_needs};
 pub use plan::PlanArgs;
 pub use preview::PreviewArgs;
 pub use simulate::SimulateArgs;
+pub use trial::TestArgs;

@@ -3,7 +3,7 @@
 use super::super::ids::RuleId;
 use super::super::occasion::{Occasion, OccasionState};
 use super::super::reason::Reason;
-use super::super::trigger::{ItemMoment, Trigger};
+use super::super::trigger::Trigger;
 use super::{Planner, Silent};
 
 impl Planner<'_> {
@@ -46,7 +46,7 @@ impl Planner<'_> {
         if self.was_served_as_another_item(&ids, &desired) {
             return Err(Reason::Served.into());
         }
-        let first_only = matches!(self.rule.trigger, Trigger::Item(ItemMoment::FirstPurchase, _));
+        let first_only = matches!(self.rule.trigger, Trigger::Item(moment, _) if moment.is_first());
         if turns().any(|o| o.is_served() && (first_only || o.anchor_day >= desired.anchor_day)) {
             return Err(Reason::OlderCycle.into());
         }

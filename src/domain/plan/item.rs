@@ -21,15 +21,16 @@ impl<'a> Planner<'a> {
         after: TimeDelta,
     ) -> Vec<Result<Occasion, Silent>> {
         let turns = match moment {
-            ItemMoment::FirstPurchase => 1..=days.len().min(1),
+            moment if moment.is_first() => 1..=days.len().min(1),
             ItemMoment::Midway => days.len().max(1)..=days.len(),
-            ItemMoment::Purchase | ItemMoment::Delivered => 1..=days.len(),
+            _ => 1..=days.len(),
         };
         // An order whose lines lie on several days is one turn, on the first of them.
         let first_of_order =
             |n: &usize| !days[..n - 1].iter().any(|earlier| earlier.anchor == days[n - 1].anchor);
         let turns = turns.rev().filter(first_of_order);
-        turns.map_while(|n| self.turn_of_item(item, &days[..n], moment, after)).collect()
+        let found: Vec<_> = turns.map_while(|n| self.turn_of_item(item, &days[..n], moment, after)).collect();
+        if found.is_empty() { vec![Err(Reason::AlreadyOver.into())] } else { found }
     }
 
     /// Nothing older than the first occasion that is over and unknown to the ledger is looked at: history mails nobody.
@@ -61,7 +62,7 @@ impl<'a> Planner<'a> {
     fn happened(&self, item: Item, anchor: &PurchaseDay, moment: ItemMoment) -> Option<Timestamp> {
         match moment {
             ItemMoment::Purchase | ItemMoment::FirstPurchase => Some(anchor.at),
-            ItemMoment::Delivered => anchor.delivered_at,
+            ItemMoment::Delivered | ItemMoment::FirstDelivered => anchor.delivered_at,
             ItemMoment::Midway => {
                 let forecast = self.person.forecast(self.rule.per, item, anchor.day.plus(1))?;
                 let half = forecast.quantile(0.5).since(forecast.last()) / 2;

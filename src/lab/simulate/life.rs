@@ -10,9 +10,11 @@ use crate::domain::apply::apply;
 use crate::domain::assemble::{Claim, assemble, claim};
 use crate::domain::calendar::instant;
 use crate::domain::catalog::{Item, Level};
+use crate::domain::change::Change;
 use crate::domain::ids::{Day, JobId, RuleId, Timestamp};
-use crate::domain::job::{Delivery, JobState, OnUncertain, Outcome, RetryPolicy};
+use crate::domain::job::{Content, Delivery, JobState, OnUncertain, Outcome, RetryPolicy};
 use crate::domain::member::{Member, MemberView, Purpose};
+use crate::domain::reason::Reason;
 use crate::domain::reconcile::replan;
 use crate::domain::rules::Rules;
 use crate::domain::shop::Shop;
@@ -30,6 +32,21 @@ pub struct Sent {
     pub day: Day,
     /// What it was about.
     pub items: Vec<Item>,
+    /// The rule's step.
+    pub step: u16,
+    /// The items as the shop writes them, in order, and the cautions that went along; where somebody reads them.
+    pub names: Vec<String>,
+    /// See `names`.
+    pub cautions: Vec<String>,
+}
+
+/// What a member was sent, and why there was not more.
+#[derive(Debug, Default)]
+pub struct Diary {
+    /// In the order of time.
+    pub sent: Vec<Sent>,
+    /// Each silence, and each verdict against a message; where somebody reads them.
+    pub against: Vec<(RuleId, Reason)>,
 }
 
 /// The shop in which members live.
@@ -41,24 +58,28 @@ pub(super) struct World<'a> {
     pub from: Timestamp,
     /// Nothing is sent at or after this.
     pub end: Timestamp,
+    /// The locale of members without one.
+    pub locale: &'a str,
+    /// True when somebody reads the diaries.
+    pub read: bool,
 }
 
 impl<'a> World<'a> {
     /// All that one member is sent, in order. Between two instants at which something can happen, nothing does.
-    pub fn live(&self, place: usize) -> Vec<Sent> {
+    pub fn live(&self, place: usize) -> Diary {
         let buyer = &self.past.buyers[place];
-        let Some(first) = buyer.lines.first() else { return Vec::new() };
         let view = stranger(&buyer.member);
         let mut life =
-            Life { world: self, place, buyer, view, lesson: None, wake_at: None, sent: Vec::new() };
-        let mut next = Some(self.from.max(self.morning_after(first.at)));
+            Life { world: self, place, buyer, view, lesson: None, wake_at: None, diary: Diary::default() };
+        let born = buyer.lines.first().map_or(self.from, |first| self.morning_after(first.at));
+        let mut next = Some(self.from.max(born));
         while let Some(now) = next.filter(|now| *now < self.end) {
             life.wake(now);
             life.assemble(now);
             life.deliver(now);
             next = life.next(now);
         }
-        life.sent
+        life.diary
     }
 
     /// When the nightly import has brought what was ordered at `at`.
@@ -76,7 +97,7 @@ impl<'a> World<'a> {
             catalog: &self.past.catalog,
             priors: &known.lesson.priors,
             zone: self.past.zone,
-            locale: "en",
+            locale: self.locale,
             orders_at: Some(orders_at),
             shadow: false,
         }
@@ -91,7 +112,7 @@ struct Life<'a> {
     lesson: Option<usize>,
     /// When the clock alone changes the plan.
     wake_at: Option<Timestamp>,
-    sent: Vec<Sent>,
+    diary: Diary,
 }
 
 impl<'a> Life<'a> {
@@ -119,6 +140,11 @@ impl<'a> Life<'a> {
             apply(&mut self.view, change);
         }
         self.wake_at = plan.wake_at;
+        if self.world.read {
+            self.diary
+                .against
+                .extend(plan.silences.into_iter().map(|silence| (silence.rule, silence.reason)));
+        }
     }
 
     fn dropout(&self, known: &Known) -> BTreeMap<Level, f64> {
@@ -138,6 +164,7 @@ impl<'a> Life<'a> {
             self.view.occasions.iter().any(|o| o.is_open() && (o.ready_at() <= now || o.valid_until <= now));
         let Some(shop) = self.shop(now).filter(|_| is_due) else { return };
         for change in &assemble(&self.view, &shop, now) {
+            self.note(change);
             apply(&mut self.view, change);
         }
     }
@@ -157,23 +184,43 @@ impl<'a> Life<'a> {
         for (_, id) in offered {
             let (changes, claimed) = claim(&self.view, &id, &shop, now, now);
             for change in &changes {
+                self.note(change);
                 apply(&mut self.view, change);
             }
-            if matches!(claimed, Claim::Send(_)) {
-                self.hand_over(&id, now);
+            if let Claim::Send(content) = claimed {
+                self.hand_over(&id, &content, now);
             }
         }
     }
 
-    fn hand_over(&mut self, id: &JobId, now: Timestamp) {
-        let items = self.view.occasions.iter().filter(|o| o.job() == Some(id)).map(|o| o.key.item).collect();
+    /// Writes down what speaks against a message.
+    fn note(&mut self, change: &Change) {
+        let against = match change {
+            Change::Hold(key, _, reason) | Change::Close(key, reason) => Some((key.rule.clone(), *reason)),
+            Change::Skip(id, reason) | Change::Defer(id, _, reason) => {
+                self.view.job(id).map(|job| (job.rule.clone(), *reason))
+            }
+            _ => None,
+        };
+        self.diary.against.extend(against.filter(|_| self.world.read));
+    }
+
+    fn hand_over(&mut self, id: &JobId, content: &Content, now: Timestamp) {
+        let items: Vec<Item> =
+            self.view.occasions.iter().filter(|o| o.job() == Some(id)).map(|o| o.key.item).collect();
+        let (mut names, mut cautions) = (Vec::new(), Vec::new());
+        if self.world.read {
+            names = content.items.iter().map(|item| item.id.clone()).collect();
+            names.sort();
+            cautions.clone_from(&content.cautions);
+        }
         let Some(job) = self.view.jobs.iter_mut().find(|job| job.id == *id) else { return };
         let outcome = Outcome::new(Delivery::Delivered, None);
         let settled = RetryPolicy::default().settle(job, &outcome, OnUncertain::Hold, now, 0.0);
         (job.state, job.content) = (settled.state, None);
         let day = Day::of(now, self.world.past.zone);
-        let (rule, purpose) = (job.rule.clone(), job.purpose);
-        self.sent.push(Sent { member: self.place, rule, purpose, day, items });
+        let (rule, purpose, step) = (job.rule.clone(), job.purpose, job.step);
+        self.diary.sent.push(Sent { member: self.place, rule, purpose, day, items, step, names, cautions });
     }
 
     /// The next instant at which anything can happen.

@@ -4,6 +4,7 @@
 //! nights a lesson learnt from earlier days, and the daemon's own functions plan, assemble and judge. What came after
 //! a reminder says whether it was on time.
 
+mod alone;
 mod judge;
 mod lessons;
 mod life;
@@ -28,8 +29,9 @@ use lessons::Known;
 use life::World;
 use naive::naive;
 
+pub use alone::live_alone;
 pub use judge::Tally;
-pub use life::Sent;
+pub use life::{Diary, Sent};
 pub use naive::Naive;
 pub use past::{Collector, Past};
 pub use plain::plain_rules;
@@ -225,7 +227,8 @@ impl Simulation {
     }
 
     fn world<'a>(&'a self, rules: &'a Rules) -> World<'a> {
-        World { past: &self.past, rules, lessons: &self.lessons, from: self.from, end: self.end }
+        let Self { past, lessons, from, end, .. } = self;
+        World { past, rules, lessons, from: *from, end: *end, locale: "en", read: false }
     }
 
     /// Two threads, each taking the next few members; sorted afterwards, so that nothing depends on who was faster.
@@ -240,7 +243,7 @@ impl Simulation {
                     return;
                 }
                 let turn = first..count.min(first + TURN);
-                let of_turn: Vec<Sent> = turn.clone().flat_map(|place| world.live(place)).collect();
+                let of_turn: Vec<Sent> = turn.clone().flat_map(|place| world.live(place).sent).collect();
                 done(turn.len());
                 found.lock().unwrap_or_else(PoisonError::into_inner).push((first, of_turn));
             }

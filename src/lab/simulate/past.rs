@@ -118,25 +118,38 @@ impl Collector {
         Past { catalog, zone: self.zone, buyers }
     }
 
-    fn order(&mut self, line: OrderLine) {
+    /// A member, with orders or without.
+    pub(super) fn member(&mut self, record: MemberRecord) {
+        let mut member = Member::bare(record.id.clone());
+        member.lay(&record);
+        self.place(&record.id);
+        self.records.get_or_insert_default().insert(record.id, member);
+    }
+
+    fn place(&mut self, member: &MemberId) -> usize {
+        let next = self.members.len();
+        let place = *self.places.entry(member.clone()).or_insert(next);
+        if place == next {
+            self.members.push((Member::bare(member.clone()), Vec::new()));
+        }
+        place
+    }
+
+    pub(super) fn order(&mut self, line: OrderLine) {
         let category = line.category.as_deref().filter(|text| !text.is_empty());
         let category = category.map(|text| self.label(false, text));
         let product = self.key(&line.product);
         if let Some(facts) = self.facts.get_mut(&product) {
             facts.category = facts.category.or(category);
         }
-        let next = self.members.len();
-        let place = *self.places.entry(line.member.clone()).or_insert(next);
-        if place == next {
-            self.members.push((Member::bare(line.member), Vec::new()));
-        }
+        let place = self.place(&line.member);
         let (at, quantity, counted, gift) = (line.ordered_at, line.quantity, line.counted, line.gift);
         let of_member =
             Line { order: line.order, product, at, quantity, counted, gift, delivered_at: line.delivered_at };
         self.members[place].1.push((line.line, of_member));
     }
 
-    fn product(&mut self, record: ProductRecord) {
+    pub(super) fn product(&mut self, record: ProductRecord) {
         let key = self.key(&record.id);
         let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let category = text(&record.category).map(|text| self.label(false, &text));
@@ -151,6 +164,7 @@ impl Collector {
         facts.contains = contains.unwrap_or_default();
         facts.in_stock = record.in_stock.unwrap_or(facts.in_stock);
         facts.replenishable = record.replenishable.unwrap_or(facts.replenishable);
+        facts.caution = text(&record.caution);
     }
 
     fn key(&mut self, id: &ProductId) -> ProductKey {

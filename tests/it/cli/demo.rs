@@ -72,7 +72,14 @@ fn assert_mails(outbox: &Path, folder: &Path, jobs: &[Value]) {
     let consents = consents(&folder.join("shop/members.csv"));
     let rules: HashMap<_, _> =
         jobs.iter().map(|j| (j["id"].as_str().unwrap(), j["rule"].as_str().unwrap())).collect();
-    let purposes = HashMap::from([("refill", "reminder"), ("first-week", "care")]);
+    let purposes = HashMap::from([
+        ("refill", "reminder"),
+        ("first-bottle", "reminder"),
+        ("how-to-use", "care"),
+        ("midway", "care"),
+        ("lapsing", "care"),
+        ("membership", "care"),
+    ]);
     let (mut chinese, mut english) = (0, 0);
     for file in fs::read_dir(outbox).unwrap() {
         let path = file.unwrap().path();

@@ -14,7 +14,7 @@ fn the_shipped_files_load() {
     let loaded = load(&shipped.join("replenish.toml"), None, &Environment::new());
     let Loaded { settings, rules } = loaded.unwrap_or_else(|problems| panic!("{problems:#?}"));
     let ids: Vec<&str> = rules.all().iter().map(|r| r.id.as_str()).collect();
-    assert_eq!(ids, ["first-week", "refill"]);
+    assert_eq!(ids, ["how-to-use", "lapsing", "membership", "midway", "refill", "first-bottle"]);
     let Channel::Email(email) = &settings.channels["email"] else { panic!("email is e-mail") };
     assert_eq!(email.relays, [RelayUrl::Folder(shipped.join("var/outbox"))]);
 }

@@ -83,8 +83,9 @@ impl Row {
     /// Floors that the report does not reach, and figures that the reference has otherwise.
     pub fn faults(&self, report: &Value, reference: Option<&Value>) -> Vec<String> {
         let ours = |key: &str| report["models"]["replenish"][key].as_f64().unwrap_or(f64::NAN);
-        let most = MOST.iter().zip(self.most).filter(|(key, most)| !(ours(key) <= *most));
-        let least = LEAST.iter().zip(self.least).filter(|(key, least)| !(ours(key) >= *least));
+        let most = MOST.iter().zip(self.most).filter(|(key, most)| ours(key).is_nan() || ours(key) > *most);
+        let least =
+            LEAST.iter().zip(self.least).filter(|(key, least)| ours(key).is_nan() || ours(key) < *least);
         let short = most.chain(least).map(|(key, floor)| format!("{key} is {}, not {floor}", ours(key)));
         let name = format!("{}/{}", self.file.trim_end_matches(".csv.gz"), self.level);
         let compared = reference.map(|all| apart(report, &all[&name]["models"])).unwrap_or_default();
