@@ -13,6 +13,9 @@ use super::trigger;
 /// Every key of rules files with a sentence behind it.
 const REFERENCE: &str = include_str!("../../config/rules/reference.toml");
 
+/// What is asked for beside care rules.
+const OTHERS: &str = "[[rule]]\nkind = \"reminder\"\n[[unsuitable]]\ndo = \"caution\"\n";
+
 /// The JSON Schema of a rules file: `{"$schema": …, "properties": {"rule": …}}`. It says which keys there are and how
 /// their values are written; what goes together is for `check` to say.
 pub fn schema() -> Json {
@@ -30,7 +33,7 @@ fn keys() -> Keys {
     let nothing =
         Known { channels: BTreeSet::new(), running: None, templates: BTreeSet::new(), folder: String::new() };
     let care = trigger::moments().map(|on| format!("[[rule]]\nkind = \"care\"\non = \"{on}\"\n"));
-    let text: String = care.chain(["[[rule]]\nkind = \"reminder\"\n".to_owned()]).collect();
+    let text: String = care.chain([OTHERS.to_owned()]).collect();
     let keys = Keys::default();
     if let Some(document) = parse("", &text, &Problems::default()) {
         learn(&document, &nothing, &keys);
