@@ -193,7 +193,7 @@ async fn what_cannot_be_shown_says_why_and_changes_nothing() {
                 "without --member",
             ],
         ),
-        (&["--rule", "bare", "--member", "m1", "--now", NOW], 1, &["nothing that this member bought"]),
+        (&["--rule", "bare", "--member", "m1", "--now", NOW], 1, &["already_over"]),
         (&["--rule", "refill", "--locale", "ja"], 1, &["no template refill.jinja", "ja"]),
         (&["--rule", "refill", "--locale", "en", "--all-locales"], 2, &["cannot be used with"]),
     ];
