@@ -233,8 +233,13 @@ async fn the_daemon_delivers_answers_and_drains_on_sigterm() {
     let get = |path: &str| reqwest::get(format!("http://127.0.0.1:{port}{path}"));
     assert_eq!(get("/healthz").await.unwrap().status(), 200);
     assert_eq!(get("/readyz").await.unwrap().status(), 200);
-    let metrics = get("/metrics").await.unwrap().text().await.unwrap();
-    assert!(metrics.contains("replenish_jobs_total"), "{metrics}");
+    // The receiver hears of a job before the ledger does.
+    let counted = async {
+        while !get("/metrics").await.unwrap().text().await.unwrap().contains("replenish_jobs_total") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), counted).await.expect("deliveries are counted");
     let second = house.run(&["run", "--once", "--now", NOON]);
     assert_eq!(second.code, 1, "the ledger is taken: {}", second.err);
 
