@@ -9,6 +9,7 @@ mod records;
 mod rejects;
 mod rows;
 mod source;
+mod unpack;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,12 +21,13 @@ use std::sync::mpsc;
 use chrono_tz::Tz;
 
 use crate::domain::ids::Timestamp;
+use crate::domain::order::OrderLine;
 use columns::Columns;
 use records::SoFar;
-use rows::{Row, Rows};
+use rows::{Bad, Row, Rows};
 
 pub use error::IntakeError;
-pub use records::Record;
+pub use records::{OrderRow, Record};
 pub use rejects::{Reject, Rejects};
 pub use source::{Format, Source};
 
@@ -63,7 +65,7 @@ pub fn judge<R: Record>(
 ) -> Result<Judged, IntakeError> {
     let mut records = Records::<R>::open(source, reading, progress)?;
     let mut judged = Judged::default();
-    while let Some(record) = records.next()? {
+    while let Some(record) = records.next(R::check)? {
         judged.read += 1;
         if let Err(reject) = record {
             judged.rejected += 1;
@@ -104,6 +106,23 @@ pub fn read<R: Record + Send, E: From<IntakeError>>(
     })
 }
 
+/// One pass for those who keep no order lines: hands over the good ones as they stand in their rows, in the file's order.
+/// `progress` hears the bytes read so far of the file as it lies on disk.
+pub fn each_order(
+    source: &Source,
+    reading: &Reading,
+    progress: &dyn Fn(u64),
+    mut take: impl FnMut(OrderRow<'_>),
+) -> Result<(), IntakeError> {
+    let mut records = Records::<OrderLine>::open(source, reading, progress)?;
+    while let Some(row) = records.rows.next(&mut records.row)? {
+        if let Ok(line) = row.and_then(|()| OrderRow::of(&records.row, &mut records.so_far)) {
+            take(line);
+        }
+    }
+    Ok(())
+}
+
 /// Chunks read before the sink has taken them.
 const CHUNKS_AHEAD: usize = 2;
 
@@ -117,7 +136,7 @@ fn gather<R: Record>(
 ) -> Result<(), IntakeError> {
     let mut records = Records::<R>::open(source, reading, progress)?;
     let mut full = Vec::new();
-    while let Some(record) = records.next()? {
+    while let Some(record) = records.next(R::understand)? {
         full.extend(record.ok());
         if full.len() >= chunk.max(1) && !hand_over(mem::take(&mut full)) {
             return Ok(());
@@ -148,10 +167,13 @@ impl<'a, R: Record> Records<'a, R> {
         Ok(Self { rows, row: Row::default(), so_far: SoFar::new(reading), kind: PhantomData })
     }
 
-    /// The next record, or what is wrong with its row; none at the end of the file.
-    fn next(&mut self) -> Result<Option<Result<R, Reject>>, IntakeError> {
+    /// What `understand` makes of the next row, or what is wrong with it; none at the end of the file.
+    fn next<T>(
+        &mut self,
+        understand: fn(&Row, &mut SoFar<'_>) -> Result<T, Bad>,
+    ) -> Result<Option<Result<T, Reject>>, IntakeError> {
         let Some(row) = self.rows.next(&mut self.row)? else { return Ok(None) };
-        let record = row.and_then(|()| R::understand(&self.row, &mut self.so_far));
+        let record = row.and_then(|()| understand(&self.row, &mut self.so_far));
         Ok(Some(record.map_err(|reason| self.rows.reject(reason))))
     }
 }

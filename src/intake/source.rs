@@ -4,9 +4,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Result};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
-
 use super::IntakeError;
+use super::unpack::Unpacked;
 
 /// How a file lays out its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,23 +46,24 @@ impl Source {
         &self,
         progress: &'a dyn Fn(u64),
     ) -> std::result::Result<Box<dyn BufRead + 'a>, IntakeError> {
-        let opened = File::open(&self.path);
-        let file = opened.map_err(|source| IntakeError::Open { path: self.path.clone(), source })?;
-        let packed = BufReader::with_capacity(BUFFER, Counted { file, read: 0, progress });
+        let cannot = |source| IntakeError::Open { path: self.path.clone(), source };
+        let file = File::open(&self.path).map_err(cannot)?;
         Ok(if self.gzip {
-            Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(packed)))
+            Box::new(Unpacked::of(file, progress).map_err(cannot)?)
         } else {
-            Box::new(packed)
+            Box::new(BufReader::with_capacity(BUFFER, Counted { file, read: 0, progress }))
         })
     }
 }
 
-const BUFFER: usize = 128 * 1024;
+/// Bytes read from a file at once.
+pub(super) const BUFFER: usize = 128 * 1024;
 
-struct Counted<'a> {
-    file: File,
-    read: u64,
-    progress: &'a dyn Fn(u64),
+/// A file that tells how much of it was read.
+pub(super) struct Counted<'a> {
+    pub file: File,
+    pub read: u64,
+    pub progress: &'a dyn Fn(u64),
 }
 
 impl Read for Counted<'_> {

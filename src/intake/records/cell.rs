@@ -60,8 +60,8 @@ pub fn parts(cell: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The text, where there is one.
-pub fn known(cell: Option<&str>) -> Option<String> {
-    cell.filter(|c| !c.is_empty()).map(str::to_owned)
+pub fn known(cell: Option<&str>) -> Option<&str> {
+    cell.filter(|c| !c.is_empty())
 }
 
 /// What a cell says of something that is kept: nothing without a column, an empty cell clears it.

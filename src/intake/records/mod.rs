@@ -16,6 +16,8 @@ use crate::domain::ids::{MemberId, OrderId};
 use nth::Nth;
 use time::Times;
 
+pub use order::OrderRow;
+
 /// A kind of record that files hold: [`OrderLine`], [`MemberRecord`], [`ProductRecord`]. A closed set.
 ///
 /// [`OrderLine`]: crate::domain::order::OrderLine
@@ -28,6 +30,11 @@ pub trait Record: Sized {
     const FIELDS: &'static [Field];
     #[doc(hidden)]
     fn understand(row: &Row, so_far: &mut SoFar<'_>) -> Result<Self, Bad>;
+    /// What is wrong with a row of which nothing is to be kept.
+    #[doc(hidden)]
+    fn check(row: &Row, so_far: &mut SoFar<'_>) -> Result<(), Bad> {
+        Self::understand(row, so_far).map(drop)
+    }
 }
 
 /// What understanding the rows of one file has learnt so far.

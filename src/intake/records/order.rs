@@ -1,6 +1,7 @@
 //! Owns how a row becomes an order line; knows nothing of files.
 
 use super::{CATEGORY, MEMBER_ID, PRODUCT_ID, Record, SoFar, cell, of, shared};
+use crate::domain::ids::Timestamp;
 use crate::domain::order::{LineIdentity, OrderLine};
 use crate::intake::columns::Field;
 use crate::intake::rows::{Bad, Row};
@@ -35,35 +36,75 @@ impl Record for OrderLine {
     ];
 
     fn understand(row: &Row, so_far: &mut SoFar<'_>) -> Result<Self, Bad> {
+        OrderRow::of(row, so_far).map(|line| line.keep(so_far))
+    }
+
+    fn check(row: &Row, so_far: &mut SoFar<'_>) -> Result<(), Bad> {
+        OrderRow::of(row, so_far).map(drop)
+    }
+}
+
+/// An order line as it stands in its row: understood, but not copied from there. Its fields are those of [`OrderLine`];
+/// a text that may be missing is never empty.
+#[derive(Debug, Clone)]
+#[expect(missing_docs)]
+pub struct OrderRow<'r> {
+    pub order: &'r str,
+    /// The shop's word for the line.
+    pub line: Option<&'r str>,
+    pub member: &'r str,
+    pub product: &'r str,
+    pub category: Option<&'r str>,
+    pub ordered_at: Timestamp,
+    pub quantity: f64,
+    pub unit_price: Option<f64>,
+    pub status: Option<&'r str>,
+    pub counted: bool,
+    pub delivered_at: Option<Timestamp>,
+    pub gift: bool,
+}
+
+impl<'r> OrderRow<'r> {
+    /// The order line that a row holds, or why it holds none.
+    pub(in crate::intake) fn of(row: &'r Row, so_far: &mut SoFar<'_>) -> Result<Self, Bad> {
         let [order, member, product, ordered, category, quantity, price, line, status, delivered, gift] =
             row.cells();
-        let order = of("order_id", cell::id(order))?;
-        let member = of("member_id", cell::id(member))?;
-        let product = of("product_id", cell::id(product))?;
-        let ordered_at = of("ordered_at", so_far.times.past(ordered.unwrap_or_default()))?;
-        let quantity = of("quantity", cell::number(quantity))?.unwrap_or(1.0);
-        let unit_price = of("unit_price", cell::number(price))?;
-        let delivered = delivered.filter(|c| !c.is_empty()).map(|c| so_far.times.past(c));
-        let delivered_at = of("delivered_at", delivered.transpose())?;
-        let gift = of("gift", cell::boolean(gift))?.unwrap_or(false);
-        let line = line.filter(|c| !c.is_empty()).map(|c| LineIdentity::Named(c.to_owned()));
+        let (status, delivered) = (cell::known(status), cell::known(delivered));
         Ok(Self {
-            line: line.unwrap_or_else(|| LineIdentity::Nth(so_far.nth.next(order, product))),
-            order: shared(&mut so_far.order, order),
-            member: shared(&mut so_far.member, member),
-            product: product.into(),
+            order: of("order_id", cell::id(order))?,
+            member: of("member_id", cell::id(member))?,
+            product: of("product_id", cell::id(product))?,
+            ordered_at: of("ordered_at", so_far.times.past(ordered.unwrap_or_default()))?,
+            quantity: of("quantity", cell::number(quantity))?.unwrap_or(1.0),
+            unit_price: of("unit_price", cell::number(price))?,
+            delivered_at: of("delivered_at", delivered.map(|c| so_far.times.past(c)).transpose())?,
+            gift: of("gift", cell::boolean(gift))?.unwrap_or(false),
+            counted: status.is_none_or(|word| counts(word, &so_far.reading.not_a_purchase)),
+            status,
             category: cell::known(category),
-            ordered_at,
-            quantity,
-            unit_price,
-            counted: status.is_none_or(|s| counts(s, &so_far.reading.not_a_purchase)),
-            status: cell::known(status),
-            delivered_at,
-            gift,
+            line: cell::known(line),
         })
+    }
+
+    fn keep(self, so_far: &mut SoFar<'_>) -> OrderLine {
+        let line = self.line.map(|name| LineIdentity::Named(name.to_owned()));
+        OrderLine {
+            line: line.unwrap_or_else(|| LineIdentity::Nth(so_far.nth.next(self.order, self.product))),
+            order: shared(&mut so_far.order, self.order),
+            member: shared(&mut so_far.member, self.member),
+            product: self.product.into(),
+            category: self.category.map(str::to_owned),
+            ordered_at: self.ordered_at,
+            quantity: self.quantity,
+            unit_price: self.unit_price,
+            counted: self.counted,
+            status: self.status.map(str::to_owned),
+            delivered_at: self.delivered_at,
+            gift: self.gift,
+        }
     }
 }
 
 fn counts(status: &str, not_a_purchase: &[String]) -> bool {
-    status.is_empty() || !not_a_purchase.contains(&status.to_lowercase())
+    !not_a_purchase.contains(&status.to_lowercase())
 }

@@ -14,6 +14,8 @@ pub struct Times {
     latest: Timestamp,
     /// The day read last and its offset, unless summer time begins or ends on it.
     day: Option<(NaiveDate, Option<TimeDelta>)>,
+    /// The text read last and its time: the lines of an order mostly share it.
+    last: (String, Timestamp),
 }
 
 const EARLIEST: i32 = 1990;
@@ -21,7 +23,7 @@ const EARLIEST: i32 = 1990;
 impl Times {
     /// Times in this zone; what is later than `latest` has not happened.
     pub fn new(zone: Tz, latest: Timestamp) -> Self {
-        Self { zone, latest, day: None }
+        Self { zone, latest, day: None, last: Default::default() }
     }
 
     /// A time that has come.
@@ -38,6 +40,13 @@ impl Times {
         if text.is_empty() {
             return Err("is missing".to_owned());
         }
+        if self.last.0 != text {
+            self.last = (text.to_owned(), self.read(text)?);
+        }
+        Ok(self.last.1)
+    }
+
+    fn read(&mut self, text: &str) -> Result<Timestamp, Bad> {
         let written = parse(text.as_bytes()).ok_or_else(|| {
             format!(
                 "{} is no time; write 2026-03-02, 2026-03-02 15:20 or 2026-03-02T15:20:00+08:00",
@@ -225,6 +234,8 @@ mod tests {
         let mut times = times(Taipei);
         for (text, expected) in cases {
             assert_eq!(times.past(text), Ok(utc(expected)), "{text}");
+            assert!(times.past("never").is_err());
+            assert_eq!(times.past(text), Ok(utc(expected)), "{text} again");
         }
     }
 

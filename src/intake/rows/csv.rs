@@ -111,10 +111,12 @@ impl<'a> CsvRows<'a> {
         if cells.len() != self.width {
             return Err(format!("has {} cells where the header has {}", cells.len(), self.width));
         }
-        row.clear(self.slots);
+        row.start(text, self.slots);
         for &(slot, column) in &self.columns {
-            if let Some(cell) = cells.get(column) {
-                row.put(slot, |into| cell.append(text, into));
+            match cells.get(column) {
+                Some(cell) if cell.escaped => row.put(slot, |into| into.push_str(&cell.text(text))),
+                Some(cell) => row.point(slot, &cell.range),
+                None => {}
             }
         }
         Ok(())
@@ -130,18 +132,9 @@ struct Cell {
 }
 
 impl Cell {
-    fn append(&self, row: &str, into: &mut String) {
-        let text = row.get(self.range.clone()).unwrap_or_default();
-        match self.escaped {
-            true => into.push_str(&text.replace("\"\"", "\"")),
-            false => into.push_str(text),
-        }
-    }
-
     fn text(&self, row: &str) -> String {
-        let mut text = String::new();
-        self.append(row, &mut text);
-        text
+        let text = row.get(self.range.clone()).unwrap_or_default();
+        if self.escaped { text.replace("\"\"", "\"") } else { text.to_owned() }
     }
 }
 

@@ -47,7 +47,7 @@ impl<'a> JsonRows<'a> {
             self.look_up(&object)?;
         }
         let values: Vec<&Value> = object.values().collect();
-        row.clear(self.last.1.len());
+        row.start("", self.last.1.len());
         for (slot, (field, column)) in self.columns.fields().iter().zip(&self.last.1).enumerate() {
             if let Some(value) = column.and_then(|c| values.get(c)) {
                 row.put(slot, |into| write_cell(value, field.shape, into))

@@ -27,10 +27,19 @@ impl Row {
         })
     }
 
-    fn clear(&mut self, slots: usize) {
+    /// Begins the next row, with text that cells may [`Row::point`] into.
+    fn start(&mut self, text: &str, slots: usize) {
         self.text.clear();
+        self.text.push_str(text);
         self.cells.clear();
         self.cells.resize(slots, None);
+    }
+
+    /// Sets the cell of `slot` to a part of the text that the row began with.
+    fn point(&mut self, slot: usize, part: &Range<usize>) {
+        if let Some(cell) = self.cells.get_mut(slot) {
+            *cell = Some(part.clone());
+        }
     }
 
     /// Sets the cell of `slot` to what `write` appends.
@@ -41,6 +50,11 @@ impl Row {
             *cell = Some(start..self.text.len());
         }
         written
+    }
+
+    fn holds_nul(&self) -> bool {
+        let holds = |cell: &Range<usize>| self.text.get(cell.clone()).is_some_and(|text| text.contains('\0'));
+        self.text.contains('\0') && self.cells.iter().flatten().any(holds)
     }
 }
 
@@ -77,7 +91,7 @@ impl<'a> Rows<'a> {
         };
         // Databases cannot keep it, and no shop means it.
         Ok(next.map(|read| {
-            read.and_then(|()| match row.text.contains('\0') {
+            read.and_then(|()| match row.holds_nul() {
                 true => Err("holds a NUL character".to_owned()),
                 false => Ok(()),
             })

@@ -279,3 +279,38 @@ fn the_sink_and_the_rejects_can_stop_it_and_progress_ends_at_the_size() {
         judge::<OrderLine>(&source, &reading, &mut |_| Err(io::ErrorKind::StorageFull.into()), &progress);
     assert!(matches!(full, Err(IntakeError::Rejects(_))));
 }
+
+#[test]
+fn order_lines_that_are_not_kept_say_what_kept_ones_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Source::of(folder.path().join("o.csv.gz")).unwrap();
+    let rows = "O1,M1,P1,2026-03-01T10:00,2,,,\n\
+                O1,M1,P1,2026-03-01T10:00,,cancelled,7,yes\n\
+                O1,,P1,2026-03-01,1,,,\n\
+                O2, M2 ,\"P \"\"2\"\"\",2026-03-01T10:00,-1,paid,,\n";
+    std::fs::write(&source.path, packed(format!("{HEADER}{rows}").as_bytes())).unwrap();
+    let facts = |line: &OrderLine| {
+        let ids = [line.order.to_string(), line.member.to_string(), line.product.to_string()];
+        (ids, line.status.clone(), line.ordered_at, line.quantity, line.counted, line.gift)
+    };
+    let kept = take_from::<OrderLine>(&source, &reading()).unwrap().records;
+    let mut seen = Vec::new();
+    each_order(&source, &reading(), &|_| {}, |row| {
+        let ids = [row.order, row.member, row.product].map(str::to_owned);
+        let status = row.status.map(str::to_owned);
+        seen.push((ids, status, row.ordered_at, row.quantity, row.counted, row.gift));
+    })
+    .unwrap();
+    assert_eq!(seen, kept.iter().map(facts).collect::<Vec<_>>());
+    assert_eq!(seen[2].0, ["O2", "M2", "P \"2\""]);
+}
+
+#[test]
+fn a_nul_counts_where_it_is_read() {
+    let csv = "order_id,member_id,product_id,ordered_at,note\n\
+               O1,M,P,2026-03-01,a\0b\n\
+               O2,M,P\0,2026-03-01,\n";
+    let taken = take::<OrderLine>("o.csv", csv).unwrap();
+    assert_eq!(taken.complaints(), [(3, "holds a NUL character")]);
+    assert_eq!(taken.records.len(), 1);
+}

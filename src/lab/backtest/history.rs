@@ -1,5 +1,7 @@
 //! Owns the history by pair, and what of it is known on a day; knows nothing of models.
 
+use std::panic::resume_unwind;
+
 use super::Lines;
 use crate::domain::catalog::{Item, Level};
 use crate::domain::ids::{Day, LabelKey, ProductKey};
@@ -9,13 +11,13 @@ use crate::domain::interval::{Event, Fit, Forecast, Learner};
 pub(super) const NEVER: i32 = i32::MAX;
 
 /// Purchase days in (member, item, day) order, counted from the first day of the lines.
-pub(super) struct History {
+pub struct History {
     level: Level,
     parents: Vec<Option<u32>>,
     events: Vec<Event>,
-    pub pairs: Vec<Pair>,
+    pub(super) pairs: Vec<Pair>,
     /// Days from the first to the last, both included.
-    pub span: i32,
+    pub(super) span: i32,
 }
 
 /// A member and an item.
@@ -57,15 +59,15 @@ impl History {
     pub fn of(lines: Lines, level: Level) -> Self {
         let first = lines.day.iter().copied().min().unwrap_or(0);
         let last = lines.day.iter().copied().max().unwrap_or(first);
-        let keys = lines.member.iter().zip(&lines.item).zip(&lines.day);
+        let keys = lines.member.into_iter().zip(lines.item).zip(lines.day);
         let mut sorted: Vec<Line> = keys
-            .zip(&lines.quantity)
+            .zip(lines.quantity)
             .map(|(((member, item), day), quantity)| Line {
-                key: (*member, *item, day.saturating_sub(first)),
-                quantity: *quantity,
+                key: (member, item, day.saturating_sub(first)),
+                quantity,
             })
             .collect();
-        sorted.sort_unstable_by(|a, b| a.key.cmp(&b.key).then(a.quantity.total_cmp(&b.quantity)));
+        sort(&mut sorted);
         let span = last.saturating_sub(first).saturating_add(1);
         let mut history = Self { level, parents: lines.parents, events: Vec::new(), pairs: Vec::new(), span };
         let mut member = None;
@@ -96,12 +98,17 @@ impl History {
         before < self.pairs.len()
     }
 
-    pub fn events_of(&self, pair: &Pair) -> &[Event] {
+    /// Purchase days of all pairs.
+    pub fn purchases(&self) -> usize {
+        self.events.len()
+    }
+
+    pub(super) fn events_of(&self, pair: &Pair) -> &[Event] {
         &self.events[pair.from..pair.until]
     }
 
     /// The pair's item, and the label that it is shrunk to.
-    pub fn item(&self, pair: &Pair) -> (Item, Option<LabelKey>) {
+    pub(super) fn item(&self, pair: &Pair) -> (Item, Option<LabelKey>) {
         let key = i64::from(pair.item);
         let item = match self.level {
             Level::Product => Item::Product(ProductKey(key)),
@@ -114,10 +121,23 @@ impl History {
     }
 
     /// What is to be expected of a pair at the start of `day`; none where it had not bought before.
-    pub fn forecast(&self, fit: &Fit, pair: &Pair, day: Day) -> Option<Forecast> {
+    pub(super) fn forecast(&self, fit: &Fit, pair: &Pair, day: Day) -> Option<Forecast> {
         let dropout = fit.dropout.get(pair.member as usize).copied().unwrap_or(1.0);
         let (item, parent) = self.item(pair);
         Forecast::of(&fit.priors, item, parent, dropout, self.events_of(pair), day)
+    }
+
+    /// The forecast of every pair as of the start of `day`, by what a fit of the days before it found; with the member's
+    /// rank among those who bought, by number, and the item's number. Days count from the first one.
+    pub fn forecasts(&self, fit: &Fit, day: Day) -> Vec<(u32, u32, Forecast)> {
+        let of = |pairs: &[Pair]| -> Vec<(u32, u32, Forecast)> {
+            let forecast = |pair: &Pair| Some((pair.member, pair.item, self.forecast(fit, pair, day)?));
+            pairs.iter().filter_map(forecast).collect()
+        };
+        let (low, high) = self.pairs.split_at(self.pairs.len() / 2);
+        let (mut low, high) = both(|| of(low), || of(high));
+        low.extend(high);
+        low
     }
 
     /// The history, ready to be learnt from up to any day.
@@ -133,7 +153,7 @@ impl History {
     }
 
     /// The pairs with a purchase before `cutoff`.
-    pub fn seen(&self, cutoff: i32) -> Vec<Seen> {
+    pub(super) fn seen(&self, cutoff: i32) -> Vec<Seen> {
         let mut gaps = Vec::new();
         let pairs = self.pairs.iter().enumerate();
         pairs.filter_map(|(place, pair)| self.seen_pair(place as u32, pair, cutoff, &mut gaps)).collect()
@@ -161,7 +181,7 @@ impl History {
     }
 
     /// All gaps completed before `cutoff`, with their items.
-    pub fn gaps(&self, cutoff: i32) -> impl Iterator<Item = (u32, i32)> {
+    pub(super) fn gaps(&self, cutoff: i32) -> impl Iterator<Item = (u32, i32)> {
         self.pairs
             .iter()
             .flat_map(move |pair| gaps_of(self.split(pair, cutoff).0).map(|gap| (pair.item, gap)))
@@ -171,6 +191,27 @@ impl History {
         let events = self.events_of(pair);
         events.split_at(events.partition_point(|event| event.day.0 < cutoff))
     }
+}
+
+/// In the order of their keys, each half by a thread of its own. Equal keys go by quantity: sums must not depend on the
+/// order of the file.
+fn sort(lines: &mut [Line]) {
+    let order = |a: &Line, b: &Line| a.key.cmp(&b.key).then(a.quantity.total_cmp(&b.quantity));
+    let middle = lines.len() / 2;
+    if middle > 0 {
+        lines.select_nth_unstable_by(middle, order);
+    }
+    let (low, high) = lines.split_at_mut(middle);
+    both(|| low.sort_unstable_by(order), || high.sort_unstable_by(order));
+}
+
+/// What both give, worked out side by side.
+fn both<T: Send>(one: impl FnOnce() -> T + Send, other: impl FnOnce() -> T) -> (T, T) {
+    std::thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        (one.join().unwrap_or_else(|panic| resume_unwind(panic)), other)
+    })
 }
 
 fn gaps_of(events: &[Event]) -> impl Iterator<Item = i32> {

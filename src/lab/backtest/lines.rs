@@ -1,4 +1,4 @@
-//! Owns how order records become the backtest's columns; knows nothing of scores.
+//! Owns how order lines become the backtest's columns; knows nothing of scores.
 
 use std::collections::HashMap;
 
@@ -6,28 +6,36 @@ use chrono_tz::Tz;
 
 use super::Lines;
 use crate::domain::catalog::Level;
-use crate::domain::ids::{Day, MemberId};
-use crate::domain::order::OrderLine;
-use crate::intake::{IntakeError, Reading, Source, read};
-
-/// Records handed over at a time.
-const CHUNK: usize = 10_000;
+use crate::domain::ids::{Day, Timestamp};
+use crate::intake::{IntakeError, OrderRow, Reading, Source, each_order};
 
 /// Order lines on their way into columns: ids become small numbers as they come.
 pub struct Collector {
     level: Level,
     zone: Tz,
     lines: Lines,
-    members: HashMap<MemberId, u32>,
-    items: HashMap<String, u32>,
-    parents: HashMap<String, u32>,
+    members: HashMap<Box<str>, u32>,
+    items: HashMap<Box<str>, u32>,
+    parents: HashMap<Box<str>, u32>,
+    /// The member and the time that came last, and what they became: the lines of an order share them.
+    member: (String, u32),
+    day: (Timestamp, i32),
 }
 
 impl Collector {
     /// For items of `level`, days counted in `zone`. A file knows no groups: each product is its own.
     pub fn new(level: Level, zone: Tz) -> Self {
-        let (members, items, parents) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { level, zone, lines: Lines::default(), members, items, parents }
+        let at = Timestamp::default();
+        Self {
+            level,
+            zone,
+            lines: Lines::default(),
+            members: HashMap::new(),
+            items: HashMap::new(),
+            parents: HashMap::new(),
+            member: (String::new(), 0),
+            day: (at, Day::of(at, zone).0),
+        }
     }
 
     /// Reads the purchases of one file; rows that are no record are passed over. `progress` hears the bytes read.
@@ -40,9 +48,10 @@ impl Collector {
         reading: &Reading,
         progress: &dyn Fn(u64),
     ) -> Result<(), IntakeError> {
-        read::<OrderLine, IntakeError>(source, reading, CHUNK, progress, |chunk| {
-            chunk.iter().filter(|line| line.counted && !line.gift).for_each(|line| self.add(line));
-            Ok(())
+        each_order(source, reading, progress, |line| {
+            if line.counted && !line.gift {
+                self.add(&line);
+            }
         })
     }
 
@@ -51,10 +60,10 @@ impl Collector {
         self.lines
     }
 
-    fn add(&mut self, line: &OrderLine) {
-        let category = line.category.as_deref().unwrap_or_default();
+    fn add(&mut self, line: &OrderRow<'_>) {
+        let category = line.category.unwrap_or_default();
         let (item, parent) = match self.level {
-            Level::Product | Level::Group => (line.product.as_str(), Some(category)),
+            Level::Product | Level::Group => (line.product, Some(category)),
             Level::Category if category.is_empty() => return,
             Level::Category => (category, None),
             Level::Member => ("", None),
@@ -63,20 +72,26 @@ impl Collector {
             Some(item) => *item,
             None => self.new_item(item, parent),
         };
-        let next = self.members.len() as u32;
-        let member = *self.members.entry(line.member.clone()).or_insert(next);
-        self.lines.member.push(member);
+        if self.member.0 != line.member {
+            self.member = (line.member.to_owned(), number(&mut self.members, line.member));
+        }
+        if self.day.0 != line.ordered_at {
+            self.day = (line.ordered_at, Day::of(line.ordered_at, self.zone).0);
+        }
+        self.lines.member.push(self.member.1);
         self.lines.item.push(item);
-        self.lines.day.push(Day::of(line.ordered_at, self.zone).0);
+        self.lines.day.push(self.day.1);
         self.lines.quantity.push(line.quantity);
     }
 
     fn new_item(&mut self, item: &str, parent: Option<&str>) -> u32 {
-        let next = self.parents.len() as u32;
-        let parent = parent.map(|text| *self.parents.entry(text.to_owned()).or_insert(next));
-        let number = self.lines.parents.len() as u32;
-        self.lines.parents.push(parent);
-        self.items.insert(item.to_owned(), number);
-        number
+        self.lines.parents.push(parent.map(|text| number(&mut self.parents, text)));
+        number(&mut self.items, item)
     }
+}
+
+/// The number of a text: that of its first coming.
+fn number(numbers: &mut HashMap<Box<str>, u32>, text: &str) -> u32 {
+    let next = numbers.len() as u32;
+    *numbers.entry(text.into()).or_insert(next)
 }

@@ -23,8 +23,9 @@ use crate::domain::ids::Day;
 use crate::domain::interval::{Fit, Forecast};
 use baselines::Usual;
 use bg_nbd::BgNbd;
+pub use history::History;
+use history::Seen;
 pub(in crate::lab) use history::median;
-use history::{History, Seen};
 pub use lines::Collector;
 pub use score::Metrics;
 use score::{Scoring, score};
@@ -151,9 +152,7 @@ pub fn backtest(lines: Lines, level: Level, setting: &Setting) -> Result<Report,
 /// with the member's rank among those who bought, by number, and the item's number. Days count from the first one.
 pub fn forecasts(lines: Lines, level: Level, day: Day) -> Vec<(u32, u32, Forecast)> {
     let history = History::of(lines, level);
-    let fit = history.learner().fit(day);
-    let pairs = history.pairs.iter();
-    pairs.filter_map(|pair| Some((pair.member, pair.item, history.forecast(&fit, pair, day)?))).collect()
+    history.forecasts(&history.learner().fit(day), day)
 }
 
 impl Setting {
