@@ -136,6 +136,6 @@ fn judge_ahead(person: &Person<'_>, shop: &Shop<'_>, occasion: &Occasion, now: T
 }
 
 /// Objections that hang on the hour, not on the member: today's say nothing of another day.
-fn passes(reason: Reason) -> bool {
+pub(super) fn passes(reason: Reason) -> bool {
     matches!(reason, Reason::QuietHours | Reason::FrequencyCap | Reason::MinimumGap | Reason::OrdersStale)
 }

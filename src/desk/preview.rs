@@ -13,18 +13,18 @@ use crate::domain::assemble::draft;
 use crate::domain::catalog::Catalog;
 use crate::domain::guards::Judge;
 use crate::domain::happening;
-use crate::domain::ids::{ChannelName, MemberId, RuleId, Timestamp};
+use crate::domain::ids::{ChannelName, Day, MemberId, RuleId, Timestamp};
 use crate::domain::job::Content;
 use crate::domain::lifecycle::Stage;
 use crate::domain::member::Member;
 use crate::domain::occasion::{EventKind, Occasion};
-use crate::domain::plan::Silence;
+use crate::domain::plan::{Detail, Silence};
 use crate::domain::problem::did_you_mean;
 use crate::domain::reason::{Language, Reason};
 use crate::domain::rules::Rule;
 use crate::domain::shop::{Knowledge, Person};
 use crate::domain::trigger::{MemberMoment, Trigger};
-use crate::domain::wording::day;
+use crate::domain::wording::{self, day};
 use crate::store::Store;
 
 /// What a preview rests on besides the ledger.
@@ -183,7 +183,7 @@ impl Desk<'_> {
 
     /// A message that knows everything; about the member alone, where the rule is.
     fn sample(&self, rule: &Rule, locale: &str) -> Content {
-        let Trigger::Member(moment, _) = &rule.trigger else { return sample(locale) };
+        let Trigger::Member(moment, after) = &rule.trigger else { return sample(locale) };
         let event = match moment {
             MemberMoment::Joined => EventKind::Joined,
             MemberMoment::StageChange(to) => EventKind::Stage(to.first().copied().unwrap_or(Stage::Lapsing)),
@@ -192,7 +192,7 @@ impl Desk<'_> {
             MemberMoment::Anniversary => EventKind::Anniversary(1),
         };
         let (language, today) = (Language::of(locale), self.now.date_naive());
-        let reason = happening::sentence(language, &event, &day(language, today, today));
+        let reason = happening::sentence(language, &event, &day(language, today - *after, today));
         Content { items: Vec::new(), cautions: Vec::new(), reason, ..sample(locale) }
     }
 
@@ -267,8 +267,10 @@ impl Desk<'_> {
 
     /// Why the planner wants nothing of this rule, item by item.
     fn silent(&self, rule: &Rule, foreseen: &Foreseen, catalog: &Catalog) -> PreviewError {
+        let today = Day::of(self.now, self.knowledge.zone).date();
+        let in_words = |detail: &Detail| format!(" ({})", wording::silence(self.language, detail, today));
         let line = |silence: &Silence| {
-            let detail = silence.detail.as_ref().map(|d| format!(" ({d})")).unwrap_or_default();
+            let detail = silence.detail.as_ref().map(in_words).unwrap_or_default();
             let (item, reason) = (catalog.item_name(silence.item), silence.reason);
             format!("\n  {item}: {reason}{detail}: {}", reason.sentence(self.language))
         };

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::budget::Allowance;
 use super::catalog::Item;
 use super::change::Change;
-use super::guards::{Judge, Message, Verdict};
+use super::guards::{Judge, Message, UNSUITABLE, Verdict};
 use super::ids::{Day, JobId, RuleId, Timestamp};
 use super::job::{Content, ItemFacts, Job, JobState, Judgement};
 use super::member::MemberView;
@@ -21,9 +21,6 @@ use super::wording::why;
 
 /// A live job waits this long before it asks again whether the shop still runs in shadow.
 const SHADOW_LOOK: TimeDelta = TimeDelta::hours(1);
-
-/// The guard under which a caution stands in the record.
-pub const UNSUITABLE: &str = "unsuitable";
 
 /// Turns what is due into jobs: all open occasions of a rule and step due within `combine_within` of the first go
 /// into one, as far as the guards let them through; what they hold or end is recorded.

@@ -18,6 +18,11 @@ use super::shop::{Person, Shop};
 use super::trigger::{Trigger, Unless};
 use super::unsuitable::{UnsuitableAction, unsuitable};
 
+/// The guard under which what does not suit a member stands in the record.
+pub const UNSUITABLE: &str = "unsuitable";
+/// The guard that only the assembler can answer for: the shop's day is over all members.
+pub const DAILY_BUDGET: &str = "daily_budget";
+
 /// What a guard says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -42,8 +47,8 @@ pub struct Judge<'a> {
     pub now: Timestamp,
 }
 
-type OccasionGuard<'a> = fn(&Judge<'a>, &Occasion) -> Verdict;
-type MessageGuard<'a> = (&'static str, fn(&Judge<'a>, &Message<'_>) -> Verdict);
+/// A guard's name, and what it says of `T`.
+type Guard<'a, T> = (&'static str, fn(&Judge<'a>, &T) -> Verdict);
 
 /// What is judged as a whole: one message, whatever it is about.
 pub struct Message<'a> {
@@ -73,21 +78,40 @@ impl<'a> Judge<'a> {
         if occasion.valid_until <= self.now {
             return Verdict::Skip(Reason::Expired);
         }
-        let guards: [OccasionGuard<'a>; 7] = [
-            Judge::still_needed,
-            Judge::follows,
-            Judge::suitable,
-            Judge::not_held_out,
-            Judge::not_reminded,
-            Judge::item_not_suppressed,
-            Judge::in_stock,
-        ];
-        first_against(guards.into_iter().map(|guard| guard(self, occasion))).within(occasion.valid_until)
+        first_against(self.each_of_occasion(occasion).map(|(_, verdict)| verdict))
     }
 
     /// Judges the message as a whole; the record names every guard that was asked.
     pub fn message(&self, message: &Message<'_>) -> (Verdict, Vec<Judgement>) {
-        let guards: [MessageGuard<'a>; 9] = [
+        let mut record = Vec::new();
+        for (name, verdict) in self.each_of_message(message) {
+            record.push(Judgement { guard: name.to_owned(), verdict: verdict.to_string() });
+            if verdict != Verdict::Send {
+                return (verdict, record);
+            }
+        }
+        (Verdict::Send, record)
+    }
+
+    /// What every guard of an occasion says, by name.
+    pub fn each_of_occasion(&self, occasion: &Occasion) -> impl Iterator<Item = (&'static str, Verdict)> {
+        let guards: [Guard<'a, Occasion>; 7] = [
+            ("still_needed", Judge::still_needed),
+            ("step_before", Judge::follows),
+            (UNSUITABLE, Judge::suitable),
+            ("holdout", Judge::not_held_out),
+            ("one_reminder_per_purchase", Judge::not_reminded),
+            ("item_suppression", Judge::item_not_suppressed),
+            ("in_stock", Judge::in_stock),
+        ];
+        guards
+            .into_iter()
+            .map(move |(name, guard)| (name, guard(self, occasion).within(occasion.valid_until)))
+    }
+
+    /// What every guard of a message says, by name.
+    pub fn each_of_message(&self, message: &Message<'_>) -> impl Iterator<Item = (&'static str, Verdict)> {
+        let guards: [Guard<'a, Message<'_>>; 9] = [
             ("suppression", Judge::not_suppressed),
             ("consent", Judge::consented),
             ("address", Judge::reachable),
@@ -96,17 +120,9 @@ impl<'a> Judge<'a> {
             ("quiet_hours", Judge::hours_allow),
             ("minimum_gap", Judge::after_the_gap),
             ("frequency_cap", Judge::below_caps),
-            ("daily_budget", Judge::within_budget),
+            (DAILY_BUDGET, Judge::within_budget),
         ];
-        let mut record = Vec::with_capacity(guards.len());
-        for (name, guard) in guards {
-            let verdict = guard(self, message).within(message.valid_until);
-            record.push(Judgement { guard: name.to_owned(), verdict: verdict.to_string() });
-            if verdict != Verdict::Send {
-                return (verdict, record);
-            }
-        }
-        (Verdict::Send, record)
+        guards.into_iter().map(move |(name, guard)| (name, guard(self, message).within(message.valid_until)))
     }
 
     fn still_needed(&self, occasion: &Occasion) -> Verdict {

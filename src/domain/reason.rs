@@ -65,6 +65,7 @@ reasons! {
     NotInAudience "not_in_audience" "The member does not belong to those the rule is for." "會員不在此規則的對象內。" "See the rule's `members`." "查看規則的 `members`。";
     NotReplenishable "not_replenishable" "The product is bought once." "這項商品不需回購。" "Set `replenishable` on the product to change this." "如需改變,請設定商品的 `replenishable`。";
     Subscribed "subscribed" "The member receives this by subscription." "會員已訂閱這項商品。" "Nothing." "不需處理。";
+    NotAbout "not_about" "The rule is about other products." "此規則針對其他商品。" "Nothing, or see the rule's `about`." "不需處理,或查看規則的 `about`。";
     Covered "covered" "An earlier rule speaks for the same need." "已有優先的規則負責同一需求。" "Raise the rule's `priority` to let it speak first." "若要讓它先發,請調高規則的 `priority`。";
     Served "served" "This cycle has had its message." "這個週期已發過訊息。" "Nothing: the next purchase starts a new cycle." "不需處理:下一次購買會開始新的週期。";
     OlderCycle "older_cycle" "A later cycle has had its message already." "較新的週期已發過訊息。" "Nothing: a return or a late import never writes again." "不需處理:退貨或較晚匯入的訂單不會再次發送。";

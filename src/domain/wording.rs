@@ -1,5 +1,6 @@
 //! Owns the sentences the product itself says to members, rounded as a person would; knows nothing of templates.
 
+mod silence;
 #[cfg(test)]
 mod tests;
 
@@ -9,8 +10,12 @@ use super::happening;
 use super::occasion::{Evidence, NeedEvidence};
 use super::reason::Language;
 
+pub use silence::{silence, stage};
+
 /// Below this chance that the member buys it ever again, a sentence does not promise a need.
 const UNSURE: f64 = 0.5;
+/// A supply explains a date that lies so near to its end, as a share of it.
+const AGREES: f64 = 0.25;
 /// A span of more days than this is told in parts of months.
 const MONTH: i64 = 31;
 /// A span of more days than this is told in months.
@@ -49,7 +54,11 @@ pub fn need_sentence(
     today: NaiveDate,
 ) -> String {
     let last = day(language, bought.last, today);
-    let known = match need.supply_days {
+    let waits = (need.p50 - bought.last).num_days() as f64;
+    // A member whose own rhythm is another one would not understand a date by the supply.
+    let by_supply =
+        need.supply_days.filter(|lasts| need.intervals == 0 || (waits / lasts - 1.0).abs() < AGREES);
+    let known = match by_supply {
         Some(lasts) => supply(language, name, &pieces(bought.quantity), &last, lasts),
         None => rhythm(language, name, &last, need),
     };

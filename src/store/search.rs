@@ -33,6 +33,8 @@ pub struct JobFilter {
     pub reason: Option<Reason>,
     /// At most so many.
     pub limit: Option<usize>,
+    /// Jobs come with what they say.
+    pub with_content: bool,
 }
 
 /// A row of `jobs list`.
@@ -49,7 +51,7 @@ pub struct Listed {
 /// What a row of `jobs list` is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ListedAs {
-    /// A job, without its content.
+    /// A job; without its content unless that was asked for.
     Job(Job),
     /// An open occasion, without its evidence: no job speaks for it yet.
     Occasion(Occasion),
@@ -246,9 +248,10 @@ impl Wanted {
 }
 
 fn jobs(filter: &JobFilter) -> Statement {
-    let job = rows::JOB;
-    let sql =
-        format!("SELECT j.member, m.id, {job}, NULL FROM job j JOIN member m ON m.key = j.member WHERE true");
+    let (job, content) = (rows::JOB, if filter.with_content { "j.content" } else { "NULL" });
+    let sql = format!(
+        "SELECT j.member, m.id, {job}, {content} FROM job j JOIN member m ON m.key = j.member WHERE true"
+    );
     let mut wanted = Wanted { sql, values: Vec::new() };
     wanted.common(filter, "j");
     wanted.also("j.id = ?", filter.job.as_ref().map(JobId::as_str));

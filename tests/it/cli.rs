@@ -13,6 +13,7 @@ use crate::support::receiver::SECRET;
 mod asks;
 mod demo;
 mod doubts;
+mod explained;
 mod faces;
 mod intake;
 mod keys;

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, because every further one links hundreds of crates.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod accounting;
 mod architecture;
 mod backtest;
 mod calendar;

@@ -23,7 +23,7 @@ use replenish::domain::trigger::{MemberMoment, Trigger, When};
 use crate::support::paper::Paper;
 use draw::{rules, view};
 
-mod draw;
+pub mod draw;
 
 const DAY: i64 = 86_400;
 

@@ -189,7 +189,7 @@ async fn what_cannot_be_shown_says_why_and_changes_nothing() {
             1,
             &[
                 "no message for member `m2`",
-                "Beans & <Co>: too_few_purchases (1 < 2): The member",
+                "Beans & <Co>: too_few_purchases (seen once, the rule asks for twice): The member",
                 "without --member",
             ],
         ),

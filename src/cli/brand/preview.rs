@@ -122,7 +122,7 @@ impl Page {
             || "it would not go".to_owned(),
             |until| format!("held until {}", local(until, self.zone)),
         );
-        self.out.say(format_args!("{} {reason}: {}", strong(until), reason.sentence(language)))
+        self.out.say(format_args!("{}: {reason}: {}", strong(until), reason.sentence(language)))
     }
 
     /// Where the HTML was written: into the file asked for, for people else into a fresh one.

@@ -182,7 +182,9 @@ fn tell(report: &Report, out: Output) -> anyhow::Result<()> {
     }
     let naive = &outcome.naive;
     let frequent = ("the same, frequent buyers first", &naive.frequent_first);
-    for (name, tally) in [("naive, as many", &naive.tally), frequent] {
+    let is_all = naive.jobs < outcome.tally.judged;
+    let as_many = if is_all { "naive, all there are" } else { "naive, as many" };
+    for (name, tally) in [(as_many, &naive.tally), frequent].into_iter().take(if is_all { 1 } else { 2 }) {
         rows.push([vec![name.to_owned(), tally.judged.to_string()], figures(tally)].concat());
     }
     out.table(&header, &header[1..], rows)?;

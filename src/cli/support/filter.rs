@@ -74,6 +74,7 @@ impl FilterArgs {
             until: self.until.map(|moment| moment.end(now, zone)),
             reason: self.reason,
             limit: self.limit,
+            with_content: false,
         }
     }
 }

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::Case;
+use super::opinions::{GuardFacts, Opinions};
 use crate::desk::forecast::ItemForecast;
 use crate::desk::foresee::Fate;
 use crate::desk::jobs::occasion_id;
@@ -13,7 +14,7 @@ use crate::domain::catalog::{Item, Level};
 use crate::domain::ids::{ChannelName, Cycle, Day, JobId, MemberId, RuleId, Timestamp};
 use crate::domain::job::{Job, JobState};
 use crate::domain::lifecycle::Stage;
-use crate::domain::member::{MemberView, Purpose, Suppression};
+use crate::domain::member::{Purpose, Suppression};
 use crate::domain::occasion::Occasion;
 use crate::domain::reason::Reason;
 use crate::domain::shop::{Person, Shop};
@@ -26,6 +27,8 @@ pub struct MemberFacts {
     pub id: MemberId,
     /// The stage today.
     pub stage: Stage,
+    /// The day on which it began; none without a purchase.
+    pub stage_since: Option<NaiveDate>,
     /// The language written in.
     pub locale: String,
     /// The zone of quiet hours and send windows.
@@ -102,6 +105,12 @@ pub struct Coming {
     pub held_for: Option<Reason>,
     /// Until when.
     pub held_until: Option<Timestamp>,
+    /// The reason in a sentence.
+    pub sentence: Option<&'static str>,
+    /// What to do about it.
+    pub advice: Option<&'static str>,
+    /// What each guard says now, or of the due day while that is to come.
+    pub guards: Vec<GuardFacts>,
     /// The sentence why, without the name that stands beside it.
     pub why: Option<String>,
     /// The median need date.
@@ -142,8 +151,23 @@ pub struct JobFacts {
     pub advice: Option<&'static str>,
     /// What it is about, by name.
     pub items: Vec<String>,
+    /// The occasions that it serves; none for a shadow job.
+    pub occasions: Vec<ServedFacts>,
+    /// What each guard said when it was composed, or says while it has not been.
+    pub guards: Vec<GuardFacts>,
     /// True when it went to the outbox folder only.
     pub shadow: bool,
+}
+
+/// An occasion that a job serves.
+#[derive(Debug, Clone, Serialize)]
+pub struct ServedFacts {
+    /// The item as the shop writes it.
+    pub item: String,
+    /// The order that the turn hangs on.
+    pub cycle: Cycle,
+    /// The sentence why, without the name.
+    pub why: Option<String>,
 }
 
 /// An address of which enough is left to recognise it: `a***@shop.example`.
@@ -157,9 +181,11 @@ pub fn masked(address: &str) -> String {
 pub(super) fn member(person: &Person<'_>, shop: &Shop<'_>, now: Timestamp) -> MemberFacts {
     let member = &person.view.member;
     let bought = person.days(Level::Member, Item::Anything);
+    let (stage, since) = person.view.stage.unzip();
     MemberFacts {
         id: member.id.clone(),
-        stage: person.stage(Day::of(now, shop.zone)),
+        stage: stage.unwrap_or_else(|| person.stage(Day::of(now, shop.zone))),
+        stage_since: since.map(Day::date),
         locale: person.locale().to_owned(),
         timezone: person.view.zone(shop.zone).name().to_owned(),
         consent: member.consent.clone(),
@@ -184,48 +210,46 @@ pub(super) fn items(forecasts: Vec<ItemForecast>, coming: &[Coming]) -> Vec<Item
 }
 
 /// Open occasions that nothing ends, with what holds them.
-pub(super) fn coming(
-    case: &Case<'_>,
-    shop: &Shop<'_>,
-    view: &MemberView,
-    fates: &[(&Occasion, Fate)],
-) -> Vec<Coming> {
+pub(super) fn coming(case: &Case<'_>, ask: &Opinions<'_>, fates: &[(&Occasion, Fate)]) -> Vec<Coming> {
     let stays = |(_, fate): &&(&Occasion, Fate)| !matches!(fate, Fate::Ends(_));
-    fates.iter().filter(stays).map(|(occasion, fate)| one_coming(case, shop, view, occasion, *fate)).collect()
+    fates.iter().filter(stays).map(|(occasion, fate)| one_coming(case, ask, occasion, *fate)).collect()
 }
 
-fn one_coming(
-    case: &Case<'_>,
-    shop: &Shop<'_>,
-    view: &MemberView,
-    occasion: &Occasion,
-    fate: Fate,
-) -> Coming {
-    let name = case.catalog.item_name(occasion.key.item);
+fn one_coming(case: &Case<'_>, ask: &Opinions<'_>, occasion: &Occasion, fate: Fate) -> Coming {
     let evidence = occasion.evidence.as_ref();
     let need = evidence.and_then(|e| e.need.as_ref());
-    let held = fate.delay();
+    let (held_until, held_for) = fate.delay().unzip();
+    let member = &ask.person.view.member;
+    let rule = ask.shop.rules.get(&occasion.key.rule);
     Coming {
-        id: occasion_id::of(&view.member.id, &occasion.key, case.catalog),
+        id: occasion_id::of(&member.id, &occasion.key, case.catalog),
         rule: occasion.key.rule.clone(),
         step: occasion.key.step,
         item: case.catalog.item_id(occasion.key.item),
+        name: case.item_name(occasion.key.item),
         cycle: occasion.key.cycle.clone(),
-        channel: shop.rules.get(&occasion.key.rule).map(|r| r.channel.clone()),
+        channel: rule.map(|r| r.channel_for(member).clone()),
         due_at: occasion.due_at,
         valid_until: occasion.valid_until,
-        held_for: held.map(|(_, reason)| reason),
-        held_until: held.map(|(until, _)| until),
+        held_for,
+        held_until,
+        sentence: held_for.map(|r| r.sentence(case.language)),
+        advice: held_for.map(|r| r.advice(case.language)),
+        guards: ask.of_occasion(occasion),
         why: evidence.map(|e| why(case.language, None, e, case.today())),
         need_date: need.map(|n| n.p50),
         chance: need.map(|n| n.chance),
         about: occasion.key.item,
-        name,
     }
 }
 
-pub(super) fn job(case: &Case<'_>, view: &MemberView, job: &Job) -> JobFacts {
-    let served = view.occasions.iter().filter(|o| o.job() == Some(&job.id));
+pub(super) fn job(case: &Case<'_>, ask: &Opinions<'_>, job: &Job) -> JobFacts {
+    let served: Vec<&Occasion> =
+        ask.person.view.occasions.iter().filter(|o| o.job() == Some(&job.id)).collect();
+    let mut items: Vec<String> = served.iter().map(|o| case.item_name(o.key.item)).collect();
+    if items.is_empty() {
+        items.extend(job.content.iter().flat_map(|said| &said.items).map(|item| item.name.clone()));
+    }
     JobFacts {
         id: job.id.clone(),
         state: job.state,
@@ -239,8 +263,18 @@ pub(super) fn job(case: &Case<'_>, view: &MemberView, job: &Job) -> JobFacts {
         reason: job.reason,
         sentence: job.reason.map(|r| r.sentence(case.language)),
         advice: job.reason.map(|r| r.advice(case.language)),
-        items: served.map(|o| case.catalog.item_name(o.key.item)).collect(),
+        items,
+        occasions: served.iter().map(|o| one_served(case, o)).collect(),
+        guards: ask.of_job(job),
         shadow: job.shadow,
+    }
+}
+
+fn one_served(case: &Case<'_>, occasion: &Occasion) -> ServedFacts {
+    ServedFacts {
+        item: case.catalog.item_id(occasion.key.item),
+        cycle: occasion.key.cycle.clone(),
+        why: occasion.evidence.as_ref().map(|e| why(case.language, None, e, case.today())),
     }
 }
 

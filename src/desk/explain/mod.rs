@@ -1,23 +1,27 @@
 //! Owns the answer to "why will this member (not) get what, and why did they (not)"; decides and writes nothing.
 
 mod facts;
+mod opinions;
 mod silences;
 
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-pub use facts::{Coming, ItemFacts, JobFacts, MemberFacts, SuppressionFacts, masked};
+pub use facts::{Coming, ItemFacts, JobFacts, MemberFacts, ServedFacts, SuppressionFacts, masked};
+pub use opinions::GuardFacts;
+use opinions::Opinions;
 pub use silences::Silence;
+use silences::Silences;
 
 use super::forecast::{self, levels};
 use super::foresee::foresee;
 use super::{Asked, DeskError};
-use crate::domain::catalog::Catalog;
+use crate::domain::catalog::{Catalog, Item};
 use crate::domain::ids::{Day, JobId, Timestamp};
 use crate::domain::job::Job;
 use crate::domain::member::MemberView;
 use crate::domain::reason::Language;
-use crate::domain::shop::{Knowledge, Person, Shop};
+use crate::domain::shop::{Knowledge, Person};
 use crate::store::{JobFilter, ListedAs, Store};
 
 /// All that bears on what one member gets.
@@ -52,8 +56,7 @@ pub async fn explain(
         // Gone between two reads: erased by a person.
         let Some(view) = store.view(key, now, knowledge.caps_since(now)).await? else { continue };
         let jobs = jobs_of(store, &view).await?;
-        let case = Case { knowledge, catalog: &catalog, now, language };
-        let mut explanation = case.explain(view, &jobs);
+        let mut explanation = explain_one(view, &jobs, knowledge, &catalog, now, language);
         if !matches!(asked, Asked::Address(_)) {
             explanation.member.email = explanation.member.email.map(|email| masked(&email));
         }
@@ -62,8 +65,37 @@ pub async fn explain(
     Ok(explanations)
 }
 
+/// Explains one member as loaded, with all of the member's jobs, the latest due first: for every rule and every item
+/// that it could speak about, what waits, what became of the last turn, or the one reason for the silence.
+pub fn explain_one(
+    view: MemberView,
+    jobs: &[Job],
+    knowledge: &Knowledge,
+    catalog: &Catalog,
+    now: Timestamp,
+    language: Language,
+) -> Explanation {
+    let case = Case { knowledge, catalog, now, language };
+    let shop = knowledge.shop(catalog);
+    let foreseen = foresee(view, &shop, now);
+    let person = Person::at_levels(&foreseen.view, &shop, levels(shop.rules));
+    let fates = foreseen.fates(&shop, now);
+    let by_id: BTreeMap<&JobId, &Job> = jobs.iter().map(|job| (&job.id, job)).collect();
+    let silences = Silences { case: &case, shop: &shop, person: &person, jobs: &by_id };
+    let ask = Opinions { person: &person, shop: &shop, foreseen: &foreseen, now };
+    let coming = facts::coming(&case, &ask, &fates);
+    Explanation {
+        member: facts::member(&person, &shop, now),
+        items: facts::items(forecast::items(&person, &shop, now, language), &coming),
+        coming,
+        jobs: jobs.iter().map(|job| facts::job(&case, &ask, job)).collect(),
+        silences: silences.all(&foreseen.plan.silences, &fates),
+    }
+}
+
 async fn jobs_of(store: &Store, view: &MemberView) -> Result<Vec<Job>, DeskError> {
-    let filter = JobFilter { member: Some(view.member.id.clone()), ..JobFilter::default() };
+    let member = Some(view.member.id.clone());
+    let filter = JobFilter { member, with_content: true, ..JobFilter::default() };
     let listed = store.jobs(filter).await?.into_iter();
     let mut jobs: Vec<Job> = listed
         .filter_map(|l| match l.what {
@@ -89,21 +121,12 @@ impl Case<'_> {
         Day::of(self.now, self.knowledge.zone).date()
     }
 
-    fn explain(&self, view: MemberView, jobs: &[Job]) -> Explanation {
-        let shop: Shop<'_> = self.knowledge.shop(self.catalog);
-        let foreseen = foresee(view, &shop, self.now);
-        let view = &foreseen.view;
-        let person = Person::at_levels(view, &shop, levels(shop.rules));
-        let fates = foreseen.fates(&shop, self.now);
-        let by_id: BTreeMap<&JobId, &Job> = jobs.iter().map(|job| (&job.id, job)).collect();
-        let silences = silences::Silences { case: self, shop: &shop, view, jobs: &by_id };
-        let coming = facts::coming(self, &shop, view, &fates);
-        Explanation {
-            member: facts::member(&person, &shop, self.now),
-            items: facts::items(forecast::items(&person, &shop, self.now, self.language), &coming),
-            coming,
-            jobs: jobs.iter().map(|job| facts::job(self, view, job)).collect(),
-            silences: silences.all(&foreseen.plan.silences, &fates),
+    /// What people call the item; the member as a whole has no name of its own.
+    fn item_name(&self, item: Item) -> String {
+        match (item, self.language) {
+            (Item::Anything, Language::English) => "the member as a whole".to_owned(),
+            (Item::Anything, Language::Chinese) => "會員整體".to_owned(),
+            _ => self.catalog.item_name(item),
         }
     }
 }

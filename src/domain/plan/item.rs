@@ -9,7 +9,7 @@ use super::super::occasion::Occasion;
 use super::super::order::{Purchase, PurchaseDay};
 use super::super::reason::Reason;
 use super::super::trigger::ItemMoment;
-use super::{FIRST_STEP, Planner, Silent, Turn, is_subscribed};
+use super::{Detail, FIRST_STEP, Planner, Silent, Turn, is_subscribed};
 
 impl<'a> Planner<'a> {
     /// One occasion for each turn, the latest first.
@@ -78,7 +78,8 @@ impl<'a> Planner<'a> {
         if days.len() >= needs.purchases as usize || by_supply {
             return Ok(());
         }
-        Err(Silent(Reason::TooFewPurchases, Some(format!("{} < {}", days.len(), needs.purchases))))
+        let detail = Detail::Purchases { is: days.len() as u32, asked: needs.purchases };
+        Err(Silent(Reason::TooFewPurchases, Some(detail)))
     }
 
     /// Facts of the item that silence any rule.

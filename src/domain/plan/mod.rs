@@ -4,6 +4,7 @@ mod admit;
 mod item;
 mod moment;
 mod need;
+mod silence;
 
 use super::calendar::{Hours, around_festivals, instant};
 use super::catalog::{Catalog, Item};
@@ -20,6 +21,8 @@ use super::trigger::Trigger;
 use chrono::NaiveTime;
 
 pub use need::need_evidence;
+use silence::Silent;
+pub use silence::{Detail, Silence};
 
 /// Every rule has this step; further ones follow it.
 const FIRST_STEP: u16 = 1;
@@ -35,19 +38,6 @@ pub struct Plan {
     pub stage: Option<(Stage, Day)>,
     /// When the clock alone will change this plan; `None` when only news can.
     pub wake_at: Option<Timestamp>,
-}
-
-/// Why a rule stays silent about an item.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Silence {
-    /// The rule.
-    pub rule: RuleId,
-    /// The item.
-    pub item: Item,
-    /// Why.
-    pub reason: Reason,
-    /// The rule that speaks for the same need, or the figure that fell short, in words.
-    pub detail: Option<String>,
 }
 
 /// The occasions that should exist for this member: a pure function of what is known now.
@@ -70,7 +60,8 @@ pub fn consider(person: &Person<'_>, shop: &Shop<'_>, now: Timestamp) -> Plan {
                 asks_need && *r != &rule.id && person.history.overlap(*c, item, shop.catalog)
             };
             if let Some((_, by)) = claimed.iter().find(claims) {
-                plan.silences.push(planner.silence(item, Silent(Reason::Covered, Some(by.to_string()))));
+                let by = Detail::CoveredBy { by: (*by).clone() };
+                plan.silences.push(planner.silence(item, Silent(Reason::Covered, Some(by))));
                 continue;
             }
             for desired in planner.desires(item, days, &mut plan.wake_at) {
@@ -88,14 +79,6 @@ pub fn consider(person: &Person<'_>, shop: &Shop<'_>, now: Timestamp) -> Plan {
         }
     }
     plan
-}
-
-struct Silent(Reason, Option<String>);
-
-impl From<Reason> for Silent {
-    fn from(reason: Reason) -> Self {
-        Silent(reason, None)
-    }
 }
 
 /// What an occasion hangs on.
@@ -163,7 +146,10 @@ impl<'a> Planner<'a> {
         self.check_season(due_at)?;
         let stage = self.person.stage(day);
         if !self.person.belongs_to(&self.rule.audience, stage, due_at) {
-            return Err(Silent(Reason::NotInAudience, Some(stage.as_str().to_owned())));
+            let asked = &self.rule.audience.stages;
+            let by_stage = !asked.is_empty() && !asked.contains(&stage);
+            let detail = by_stage.then(|| Detail::Stage { is: stage, asked: asked.clone() });
+            return Err(Silent(Reason::NotInAudience, detail));
         }
         let rule_hash = self.shop.rules.hash_of(self.rule);
         let anchor = turn.days.last().filter(|_| turn.event.is_none());
@@ -196,7 +182,7 @@ impl<'a> Planner<'a> {
         let (from, until) = self.rule.season;
         let due = Day::of(due_at, self.shop.zone);
         if from.is_some_and(|from| due < from) || until.is_some_and(|until| until < due) {
-            return Err(Silent(Reason::NotInSeason, Some(due.to_string())));
+            return Err(Silent(Reason::NotInSeason, Some(Detail::Due { due })));
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::super::occasion::{EventKind, Occasion};
 use super::super::order::PurchaseDay;
 use super::super::reason::Reason;
 use super::super::trigger::MemberMoment;
-use super::{FIRST_STEP, Planner, Silent, Turn};
+use super::{Detail, FIRST_STEP, Planner, Silent, Turn};
 
 impl Planner<'_> {
     /// The one occasion of the moment's current turn. `wake_at` learns when the clock alone brings the next.
@@ -41,7 +41,8 @@ impl Planner<'_> {
             MemberMoment::StageChange(to) => {
                 let (stage, since) = self.stage.ok_or(Reason::NoDate)?;
                 if !to.is_empty() && !to.contains(&stage) {
-                    return Err(Silent(Reason::NotInAudience, Some(stage.as_str().to_owned())));
+                    let detail = Detail::Stage { is: stage, asked: to.clone() };
+                    return Err(Silent(Reason::NotInAudience, Some(detail)));
                 }
                 // One turn for each silence after a purchase, whatever date it is found to begin on.
                 let last = days.last().map_or("", |last| last.anchor.as_str());
@@ -126,11 +127,11 @@ impl Planner<'_> {
     }
 
     fn check_purchases_of_member(&self, purchases: usize) -> Result<(), Silent> {
-        let least = self.rule.needs.purchases as usize;
-        if purchases >= least {
+        let (is, asked) = (purchases as u32, self.rule.needs.purchases);
+        if is >= asked {
             return Ok(());
         }
-        Err(Silent(Reason::TooFewPurchases, Some(format!("{purchases} < {least}"))))
+        Err(Silent(Reason::TooFewPurchases, Some(Detail::Purchases { is, asked })))
     }
 
     fn day(&self, at: Timestamp) -> Day {

@@ -8,7 +8,7 @@ use super::super::occasion::{NeedEvidence, Occasion};
 use super::super::order::PurchaseDay;
 use super::super::reason::Reason;
 use super::super::trigger::When;
-use super::{Planner, Silent, Turn};
+use super::{Detail, Planner, Silent, Turn};
 
 /// A best day further off than this is not foreseeable.
 const HORIZON_DAYS: i32 = 400;
@@ -39,22 +39,28 @@ impl Planner<'_> {
         let open = self.open_as_planned(&occasion);
         let patience = if open.is_some() { PATIENCE } else { 1.0 };
         if open.is_none_or(|open| open.due_at - self.now > SETTLED_WITHIN) {
-            self.check_certainty(&forecast, chance, patience)?;
+            self.check_certainty(&forecast, chance, days.len(), patience)?;
         }
         Ok(self.settled(occasion))
     }
 
     /// The forecast is sure enough for this rule.
-    fn check_certainty(&self, forecast: &Forecast, chance: f64, patience: f64) -> Result<(), Silent> {
+    fn check_certainty(
+        &self,
+        forecast: &Forecast,
+        chance: f64,
+        seen: usize,
+        patience: f64,
+    ) -> Result<(), Silent> {
         let needs = &self.rule.needs;
         if chance < needs.chance * patience {
-            let detail = format!("{:.0}% < {:.0}%", chance * 100.0, needs.chance * 100.0);
+            let detail = Detail::Chance { is: chance, asked: needs.chance, seen: seen as u32 };
             return Err(Silent(Reason::LowChance, Some(detail)));
         }
-        let width = forecast.quantile(0.75).since(forecast.quantile(0.25));
+        let is = forecast.quantile(0.75).since(forecast.quantile(0.25));
         match needs.spread {
-            Some(most) if f64::from(width) * patience > f64::from(most) => {
-                Err(Silent(Reason::TooWide, Some(format!("{width} d > {most} d"))))
+            Some(asked) if f64::from(is) * patience > f64::from(asked) => {
+                Err(Silent(Reason::TooWide, Some(Detail::Width { is, asked })))
             }
             _ => Ok(()),
         }

@@ -144,7 +144,8 @@ fn who_has_probably_stopped_is_told_of_no_date_and_never_told_so_in_a_message() 
 #[test]
 fn what_the_brand_knows_stands_first() {
     let need = NeedEvidence { supply_days: Some(183.0), ..usual() };
-    let need = NeedEvidence { p25: date("2026-08-25"), p75: date("2026-09-03"), ..need };
+    let need =
+        NeedEvidence { p50: date("2026-08-29"), p25: date("2026-08-25"), p75: date("2026-09-03"), ..need };
     let sentences = [
         (Chinese, None, "上次 3 月 2 日買了 6 件,約可用 180 天;大約 8 月 25 日到 9 月 3 日會需要。"),
         (
@@ -164,6 +165,11 @@ fn what_the_brand_knows_stands_first() {
         ),
     ];
     says(&need, 6.0, "2026-03-20", sentences);
+    // whose own rhythm is another one hears of that
+    let other = NeedEvidence { p50: date("2026-04-05"), ..need.clone() };
+    let bought = Bought { last: date("2026-03-02"), quantity: 6.0 };
+    let said = need_sentence(Chinese, None, bought, &other, date("2026-03-20"));
+    assert!(said.starts_with("你通常每 34 天回購一次(看過 5 次)"), "{said}");
     let sold_by_weight = need_sentence(
         Chinese,
         None,
