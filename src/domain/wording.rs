@@ -55,9 +55,9 @@ pub fn need_sentence(
 ) -> String {
     let last = day(language, bought.last, today);
     let waits = (need.p50 - bought.last).num_days() as f64;
-    // A member whose own rhythm is another one would not understand a date by the supply.
-    let by_supply =
-        need.supply_days.filter(|lasts| need.intervals == 0 || (waits / lasts - 1.0).abs() < AGREES);
+    // A member with an own rhythm understands that; a larger purchase than one piece explains a later date.
+    let agrees = |lasts: f64| bought.quantity > 1.0 && (waits / lasts - 1.0).abs() < AGREES;
+    let by_supply = need.supply_days.filter(|lasts| need.intervals == 0 || agrees(*lasts));
     let known = match by_supply {
         Some(lasts) => supply(language, name, &pieces(bought.quantity), &last, lasts),
         None => rhythm(language, name, &last, need),

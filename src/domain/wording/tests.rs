@@ -174,7 +174,7 @@ fn what_the_brand_knows_stands_first() {
         Chinese,
         None,
         Bought { last: date("2026-03-02"), quantity: 0.1 + 0.2 },
-        &need,
+        &NeedEvidence { intervals: 0, ..need.clone() },
         date("2026-03-20"),
     );
     assert!(sold_by_weight.starts_with("上次 3 月 2 日買了 0.3 件,"), "{sold_by_weight}");
