@@ -17,6 +17,7 @@ mod model;
 mod moments;
 mod planning;
 mod preview;
+mod promises;
 mod reload;
 mod road;
 mod simulate;
