@@ -28,6 +28,10 @@ pub struct Stored {
 pub(super) const RELEASE: &str = "UPDATE occasion SET held_until = NULL, held_for = NULL \
     WHERE state = 'open' AND held_until IS NOT NULL AND held_for IS DISTINCT FROM 'shadow'";
 
+/// Looks again at jobs that waited for stock: a claim put them off until they are over.
+const RESTOCK: &str =
+    "UPDATE job SET not_before = NULL, reason = NULL WHERE state = 'scheduled' AND reason = 'out_of_stock'";
+
 /// The row of `meta` that says when an order feed last arrived.
 const FEED_AT: &str = "feed_at";
 
@@ -240,7 +244,7 @@ fn put_products(
         script.extend(known.get(*id).map(|product| product.put(id)).transpose()?.into_iter().flatten());
     }
     if !changed.is_empty() {
-        script.extend([BUMP, wake_all, RELEASE].map(|sql| Statement::new(sql, Vec::new())));
+        script.extend([BUMP, wake_all, RELEASE, RESTOCK].map(|sql| Statement::new(sql, Vec::new())));
     }
     Ok((script, stored))
 }

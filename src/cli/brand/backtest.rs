@@ -32,7 +32,7 @@ pub struct BacktestArgs {
     #[arg(long, value_name = "D,D,…", value_delimiter = ',')]
     cutoffs: Vec<i32>,
     /// Days after a cutoff in which dates are judged; a sixth of the span, at most 90, unless given
-    #[arg(long, value_name = "DAYS")]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(i32).range(1..))]
     horizon: Option<i32>,
 }
 

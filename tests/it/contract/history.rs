@@ -213,6 +213,18 @@ async fn products_merge(place: Place) {
     assert_eq!(store.put_products(vec![kit, beans]).await.unwrap(), stored(0, 0, 2));
     assert_eq!(awake(&store, day(1)).await, []);
 
+    // a job that a claim put off for want of stock is looked at again when products come
+    let job = assembled(&store, key, "waits", 1).await;
+    store.offer(day(1), day(2), 9).await.unwrap();
+    let put_off = Change::Defer(job.clone(), day(30), Reason::OutOfStock);
+    assert_eq!(apply(&store, key, day(1), vec![put_off]).await, [true]);
+    assert!(store.offer(day(2), day(3), 9).await.unwrap().is_empty());
+    let back = ProductRecord { in_stock: Some(true), ..product("A") };
+    assert_eq!(store.put_products(vec![back]).await.unwrap(), stored(0, 1, 0));
+    assert_eq!(store.offer(day(2), day(3), 9).await.unwrap().len(), 1);
+    let gone = ProductRecord { in_stock: Some(false), ..product("A") };
+    store.put_products(vec![gone]).await.unwrap();
+
     // another process sees it, and so does this one's decision
     let seen = place.open().await.catalog().await.unwrap();
     let by_id = |id: &str| seen.products().find(|(_, p)| p.id.as_str() == id).unwrap();
