@@ -20,7 +20,7 @@
 //! | [`channel`] | template to message, message to peer |
 //! | [`desk`] | one function for each thing that a person asks or does |
 //! | [`daemon`] | planner, assembler, dispatcher and worker, until told to stop |
-//! | [`lab`] | the pure core over made-up or past orders, in virtual time |
+//! | [`lab`] | the pure core over made-up or past orders, in virtual time: backtest, simulation, rule tests |
 //! | [`http`], [`cli`] | the faces |
 //!
 //! Dependencies run one way: `domain ← {config, intake, store, channel} ← queue ← {desk, daemon, lab} ← {http, cli}`.

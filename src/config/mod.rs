@@ -2,7 +2,9 @@
 //! opens nothing but the files of the settings, the rules and the secrets.
 //!
 //! `parse` makes a `tree` of a file, `overrides` lays the environment over it, and the `reader` asks it for keys:
-//! `settings` (with `channels`, `peers`, `intake`, `secret`) and `rules` (with `rule` and `guards`) say which, `values` how each is written.
+//! `settings` (with `channels`, `peers`, `intake`, `secret`) and `rules` (with `rule`, `trigger` and `guards`) say which, `values`
+//! how each is written. `keys` learns what is asked for, and `schema` tells editors; `warnings` doubts what can be read, and
+//! `trial` reads the rule tests beside the rules.
 
 mod channels;
 mod guards;
