@@ -5,7 +5,7 @@
 
 use chrono::TimeDelta;
 
-use super::simulate::{Diary, live_alone};
+use super::simulate::{Diary, Sent, live_alone};
 use crate::config::{Expectation, Trial};
 use crate::domain::ids::{RuleId, Timestamp};
 use crate::domain::reason::Reason;
@@ -71,8 +71,8 @@ fn words(reasons: &[Reason]) -> String {
     }
 }
 
-fn told(sent: &[&super::simulate::Sent]) -> String {
-    let one = |sent: &&super::simulate::Sent| {
+fn told(sent: &[&Sent]) -> String {
+    let one = |sent: &&Sent| {
         let about =
             if sent.names.is_empty() { String::new() } else { format!(" about {}", sent.names.join(", ")) };
         let cautions: String = sent.cautions.iter().map(|text| format!(", cautioning \"{text}\"")).collect();

@@ -1,10 +1,11 @@
-//! A ledger on paper: one member's view, with changes applied by the same conditions as the store's.
+//! A ledger on paper: one member's view, with changes applied in memory and jobs offered, settled and lost by hand.
 
+use replenish::domain::apply::apply;
 use replenish::domain::change::Change;
 use replenish::domain::ids::{JobId, Timestamp};
 use replenish::domain::job::{Delivery, Job, JobState, Outcome, RetryPolicy};
 use replenish::domain::member::MemberView;
-use replenish::domain::occasion::{Occasion, OccasionKey, OccasionState};
+use replenish::domain::occasion::Occasion;
 use replenish::domain::order::Line;
 
 /// One member, everything that will ever be known of the lines, and when the planner is to look again.
@@ -40,79 +41,13 @@ impl Paper {
     }
 
     pub fn apply(&mut self, changes: Vec<Change>) -> Vec<bool> {
-        changes.into_iter().map(|change| self.apply_one(change)).collect()
-    }
-
-    fn apply_one(&mut self, change: Change) -> bool {
-        match change {
-            Change::Plan(occasion) => {
-                let new = self.occasion(&occasion.key).is_none();
-                if new {
-                    self.view.occasions.push(occasion);
-                }
-                new
+        let step = |change: &Change| {
+            if let Change::Planned(wake_at, _) = change {
+                self.wake_at = *wake_at;
             }
-            Change::Move(occasion) => self.on_open(&occasion.key.clone(), |o| *o = occasion),
-            Change::Withdraw(key) => {
-                let before = self.view.occasions.len();
-                self.view.occasions.retain(|o| o.key != key || !o.is_open());
-                before != self.view.occasions.len()
-            }
-            Change::Hold(key, until, reason) => self.on_open(&key, |o| {
-                o.held_until = Some(until.min(o.valid_until));
-                o.held_for = Some(reason);
-            }),
-            Change::Close(key, reason) => match self.occasion(&key) {
-                Some(o) if o.is_open() || o.is_served() => {
-                    o.state = OccasionState::Closed(reason);
-                    true
-                }
-                _ => false,
-            },
-            Change::Assemble(job, keys) => {
-                if self.view.jobs.iter().any(|j| j.id == job.id) {
-                    return false;
-                }
-                for key in keys {
-                    let id = job.id.clone();
-                    self.on_open(&key, |o| o.state = OccasionState::Served(id));
-                }
-                self.view.jobs.push(*job);
-                true
-            }
-            Change::Start { job, at, content, .. } => self.on_job(&job, &[JobState::Queued], |j| {
-                j.state = JobState::Sending;
-                j.handed_over_at = Some(at);
-                j.content = Some(*content);
-            }),
-            Change::Defer(job, until, reason) => self.on_job(&job, &[JobState::Queued], |j| {
-                j.state = JobState::Scheduled;
-                j.not_before = Some(until);
-                j.reason = Some(reason);
-            }),
-            Change::Skip(job, reason) => self.end(&job, JobState::Skipped, reason),
-            Change::Cancel(job, reason) => self.end(&job, JobState::Cancelled, reason),
-            Change::Replay(job, valid_until) => match self.view.jobs.iter_mut().find(|j| j.id == job) {
-                Some(j) if j.state.is_replayable() => {
-                    j.state = JobState::Scheduled;
-                    j.pinned = true;
-                    j.valid_until = valid_until;
-                    j.content = None;
-                    j.not_before = None;
-                    true
-                }
-                _ => false,
-            },
-            Change::Stage(stage, since) => {
-                self.view.stage = Some((stage, since));
-                true
-            }
-            Change::Planned(wake_at, version) => {
-                self.wake_at = wake_at;
-                self.view.planned_with = Some(version);
-                true
-            }
-        }
+            apply(&mut self.view, change)
+        };
+        changes.iter().map(step).collect()
     }
 
     pub fn offer(&mut self, now: Timestamp) -> Vec<JobId> {
@@ -149,36 +84,5 @@ impl Paper {
         {
             job.state = JobState::Scheduled;
         }
-    }
-
-    fn occasion(&mut self, key: &OccasionKey) -> Option<&mut Occasion> {
-        self.view.occasions.iter_mut().find(|o| o.key == *key)
-    }
-
-    fn on_open(&mut self, key: &OccasionKey, change: impl FnOnce(&mut Occasion)) -> bool {
-        match self.occasion(key).filter(|o| o.is_open()) {
-            Some(occasion) => {
-                change(occasion);
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn on_job(&mut self, id: &JobId, from: &[JobState], change: impl FnOnce(&mut Job)) -> bool {
-        match self.view.jobs.iter_mut().find(|j| j.id == *id && from.contains(&j.state)) {
-            Some(job) => {
-                change(job);
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn end(&mut self, id: &JobId, state: JobState, reason: replenish::domain::reason::Reason) -> bool {
-        self.on_job(id, &[JobState::Scheduled, JobState::Queued], |j| {
-            j.state = state;
-            j.reason = Some(reason);
-        })
     }
 }
