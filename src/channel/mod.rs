@@ -1,27 +1,25 @@
 //! Owns how a message leaves: template to message, message to peer by e-mail, webhook or file; knows nothing of the ledger.
 
-mod body;
+mod breaker;
 mod email;
-mod folder;
 mod letter;
-mod mail;
-mod network;
-mod relay;
+mod pace;
 mod reply;
-mod smtp;
 mod templates;
+mod turn;
 mod unsubscribe;
 mod webhook;
 
-pub use body::webhook_body;
-pub use email::{Email, EmailOptions};
+pub use email::{Email, EmailOptions, Relay, RelayOptions, Tls};
 pub use letter::{Letter, Rendered};
-pub use relay::{Relay, Tls};
+pub use pace::Pace;
 pub use templates::{Scope, Shop, TemplateError, Templates, sample};
+pub use turn::{PutOff, Turn};
 pub use unsubscribe::UnsubscribeLinks;
-pub use webhook::{Webhook, WebhookOptions};
+pub use webhook::{Webhook, WebhookOptions, webhook_body};
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::domain::job::Outcome;
 
@@ -39,23 +37,32 @@ impl Channel {
     ///
     /// # Errors
     /// When the sender or a relay cannot be used as written.
-    pub fn email(options: EmailOptions) -> Result<Self, ChannelError> {
-        Email::new(options).map(Channel::Email)
+    pub fn email(options: EmailOptions, pace: Pace) -> Result<Self, ChannelError> {
+        Email::new(options, pace).map(Channel::Email)
     }
 
     /// A channel that posts to an endpoint.
     ///
     /// # Errors
     /// When the URL or the secret cannot be used as written.
-    pub fn webhook(options: WebhookOptions) -> Result<Self, ChannelError> {
-        Webhook::new(options).map(Channel::Webhook)
+    pub fn webhook(options: WebhookOptions, pace: Pace) -> Result<Self, ChannelError> {
+        Webhook::new(options, pace).map(Channel::Webhook)
+    }
+
+    /// Waits for the right to hand over one message, to a mailbox of `domain` where it is e-mail: at most about
+    /// `patience`. A message that gets none is put off.
+    pub async fn turn(&self, domain: Option<&str>, patience: Duration) -> Result<Turn, PutOff> {
+        match self {
+            Channel::Email(email) => email.turn(domain, patience).await,
+            Channel::Webhook(webhook) => webhook.turn(patience).await,
+        }
     }
 
     /// Hands the letter over and tells how that ended. Dropped half-way, it leaves no broken connection behind.
-    pub async fn deliver(&self, letter: &Letter) -> Outcome {
+    pub async fn deliver(&self, letter: &Letter, turn: Turn) -> Outcome {
         match self {
-            Channel::Email(email) => email.deliver(letter).await,
-            Channel::Webhook(webhook) => webhook.deliver(letter).await,
+            Channel::Email(email) => email.deliver(letter, turn).await,
+            Channel::Webhook(webhook) => webhook.deliver(letter, turn).await,
         }
     }
 
@@ -65,7 +72,7 @@ impl Channel {
             Channel::Email(email) => email.shadow(letter, folder).await,
             Channel::Webhook(_) => {
                 let body = format!("{:#}\n", webhook_body(letter));
-                folder::keep(folder, format!("{}.json", letter.job), body.into_bytes()).await
+                email::keep(folder, format!("{}.json", letter.job), body.into_bytes()).await
             }
         }
     }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::channel::{self, Channel, EmailOptions, Relay, Templates, UnsubscribeLinks, WebhookOptions};
+use crate::channel::{
+    self, Channel, EmailOptions, Pace, Relay, RelayOptions, Templates, UnsubscribeLinks, WebhookOptions,
+};
 use crate::config::{self, Deliver, Loaded, RelayUrl, Settings, StoreUrl};
 use crate::daemon::real_time;
 use crate::domain::ids::{ChannelName, Timestamp};
@@ -171,36 +173,47 @@ pub async fn know(settings: &Settings, rules: Rules, store: &Store) -> anyhow::R
 ///
 /// # Errors
 /// When a sender, relay, URL or secret cannot be used.
-pub fn open_channels(settings: &Settings) -> anyhow::Result<HashMap<ChannelName, Channel>> {
+pub fn open_channels(settings: &Settings, pace: &Pace) -> anyhow::Result<HashMap<ChannelName, Channel>> {
     let mut channels = HashMap::new();
     for (name, channel) in &settings.channels {
-        let opened = open_channel(channel, settings.queue.concurrency);
+        let opened = open_channel(channel, settings.queue.concurrency, pace.clone());
         channels.insert(name.clone(), opened.with_context(|| format!("[channel.{name}] cannot be used"))?);
     }
     Ok(channels)
 }
 
-fn open_channel(channel: &config::Channel, concurrency: usize) -> anyhow::Result<Channel> {
+fn open_channel(channel: &config::Channel, concurrency: usize, pace: Pace) -> anyhow::Result<Channel> {
     Ok(match channel {
-        config::Channel::Email(email) => {
-            let relay = |url: &RelayUrl| match url {
-                RelayUrl::Smtp(url) => Relay::parse(url.expose()),
-                RelayUrl::Folder(path) => Ok(Relay::Folder(path.clone())),
-            };
-            Channel::email(EmailOptions {
-                from: email.from.to_string(),
-                relays: email.relays.iter().map(relay).collect::<Result<_, _>>()?,
-                timeout: email.timeout.to_std()?,
-                connections: concurrency,
-            })?
-        }
-        config::Channel::Webhook(webhook) => Channel::webhook(WebhookOptions {
-            url: webhook.url.to_string(),
-            secret: webhook.secret.expose().to_owned(),
-            allow_private_network: webhook.allow_private_network,
-            timeout: webhook.timeout.to_std()?,
-            concurrency,
-        })?,
+        config::Channel::Email(email) => Channel::email(email_options(email, concurrency)?, pace)?,
+        config::Channel::Webhook(webhook) => Channel::webhook(webhook_options(webhook, concurrency)?, pace)?,
+    })
+}
+
+fn email_options(email: &config::Email, concurrency: usize) -> anyhow::Result<EmailOptions> {
+    let relay = |relay: &config::RelaySettings| {
+        let of = match &relay.url {
+            RelayUrl::Smtp(url) => Relay::parse(url.expose())?,
+            RelayUrl::Folder(path) => Relay::Folder(path.clone()),
+        };
+        anyhow::Ok(RelayOptions { relay: of, rate: relay.rate })
+    };
+    Ok(EmailOptions {
+        from: email.from.to_string(),
+        relays: email.relays.iter().map(relay).collect::<Result<_, _>>()?,
+        domain_rates: email.domain_rates.clone(),
+        timeout: email.timeout.to_std()?,
+        connections: email.connections.unwrap_or(concurrency),
+    })
+}
+
+fn webhook_options(webhook: &config::Webhook, concurrency: usize) -> anyhow::Result<WebhookOptions> {
+    Ok(WebhookOptions {
+        url: webhook.url.to_string(),
+        secret: webhook.secret.expose().to_owned(),
+        allow_private_network: webhook.allow_private_network,
+        timeout: webhook.timeout.to_std()?,
+        concurrency: webhook.concurrency.unwrap_or(concurrency),
+        rate: webhook.rate,
     })
 }
 

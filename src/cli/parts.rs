@@ -3,6 +3,7 @@
 use std::sync::{Arc, RwLock};
 
 use super::open::{know, load_templates, open_channels, open_store, shop_card, unsubscribe_links};
+use crate::channel::Pace;
 use crate::config::{Channel as ChannelSettings, Loaded, QueueUrl, Settings};
 use crate::daemon::{Clock, Guide, Parts, Readiness, Tally};
 use crate::domain::job::OnUncertain;
@@ -28,14 +29,16 @@ impl Opened {
     ) -> anyhow::Result<Self> {
         let Loaded { settings, rules } = loaded;
         let templates = load_templates(&settings)?;
-        let channels = open_channels(&settings)?;
-        let clock = clock(channels.values().all(crate::channel::Channel::is_local))?;
-        let unsubscribe = unsubscribe_links(&settings)?;
-        let store = open_store(&settings).await?;
         let redis = match &settings.queue.url {
             QueueUrl::Ledger => None,
             QueueUrl::Redis(url) => Some(RedisQueue::connect(url.expose()).await?),
         };
+        // A fleet's rates are counted where all its workers see them.
+        let pace = redis.as_ref().map_or_else(Pace::local, |queue| Pace::shared(queue.connection()));
+        let channels = open_channels(&settings, &pace)?;
+        let clock = clock(channels.values().all(crate::channel::Channel::is_local))?;
+        let unsubscribe = unsubscribe_links(&settings)?;
+        let store = open_store(&settings).await?;
         let lock = if redis.is_none() { store.try_lock().await? } else { None };
         let knowledge = know(&settings, rules, &store).await?;
         let parts = Parts {

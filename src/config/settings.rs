@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 
 use super::channels::{self, Channel};
 use super::intake::{self, Intake};
-use super::peers::{QueueUrl, RelayUrl, StoreUrl, is_loopback, parse_queue, parse_store, peer, web_url};
+use super::peers::{QueueUrl, StoreUrl, is_loopback, parse_queue, parse_store, peer, web_url};
 use super::reader::{Kind, Section};
 use super::secret::{Secret, Surroundings, secret};
 use super::values;
@@ -212,7 +212,7 @@ fn http(s: &mut Section<'_>, channels: &BTreeMap<ChannelName, Channel>, around: 
     let url = s.get("public_url", web_url("a web address", "https://mail.shop.example"));
     let is_here = url.as_ref().map_or(s.node("public_url").is_none(), is_loopback);
     let mut emails = channels.values().filter_map(|c| if let Channel::Email(e) = c { Some(e) } else { None });
-    if is_here && emails.any(|e| e.relays.iter().any(RelayUrl::is_remote)) {
+    if is_here && emails.any(|e| e.relays.iter().any(|relay| relay.url.is_remote())) {
         let message =
             "unsubscribe links would lead nowhere: mail leaves, but `http.public_url` is this machine";
         let help = "write how members reach it: `public_url = \"https://mail.shop.example\"` under [http]";

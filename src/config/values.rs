@@ -11,6 +11,7 @@ use serde_json::json;
 use super::reader::{Fault, Kind, did_you_mean};
 use crate::domain::calendar::{DailyWindow, YearDay};
 use crate::domain::member::Purpose;
+use crate::domain::rate::Rate;
 use crate::domain::rules::FrequencyCap;
 
 /// Any text that is not empty.
@@ -107,6 +108,15 @@ pub fn patience(example: &str) -> Kind<'static, TimeDelta> {
         }
         span => Ok(span),
     })
+}
+
+/// So many in so long: `20/s`, `600/m`, `1000/h`.
+pub fn rate(example: &str) -> Kind<'static, Rate> {
+    Kind::text("a rate", example, |text| {
+        let advice = "a whole number, then /s, /m, /h or /d: 20/s is twenty a second, evenly spread";
+        Rate::parse(text).ok_or_else(|| advice.to_owned())
+    })
+    .described(json!({ "type": "string", "pattern": "^[0-9]+/[smhd]$" }))
 }
 
 /// A span of time that is not zero.

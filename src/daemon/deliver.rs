@@ -10,8 +10,9 @@ use futures::FutureExt;
 
 use super::clock::real_time;
 use super::group::Group;
+use super::turns::{Turns, Waited};
 use super::{Guide, Parts, keeper};
-use crate::channel::{Letter, Scope};
+use crate::channel::{Letter, Scope, TemplateError, Turn};
 use crate::domain::assemble::{Claim, claim};
 use crate::domain::change::Change;
 use crate::domain::guards::{UNSUITABLE, Verdict};
@@ -30,6 +31,7 @@ const SENDING_LEASE: TimeDelta = TimeDelta::minutes(10);
 #[derive(Clone)]
 pub struct Deliveries {
     parts: Arc<Parts>,
+    turns: Turns,
     claims: Group<JobRef, Claimed>,
     outcomes: Group<Settlement, bool>,
 }
@@ -55,23 +57,25 @@ struct Handover {
 }
 
 impl Deliveries {
-    /// Starts the two lines that group what touches the ledger.
+    /// Starts the lines that group what touches the ledger.
     pub fn start(parts: Arc<Parts>) -> Self {
         let (for_claims, for_outcomes) = (parts.clone(), parts.clone());
         Self {
+            turns: Turns::start(parts.clone()),
             parts,
             claims: Group::start(GROUP, move |jobs| claim_all(for_claims.clone(), jobs)),
             outcomes: Group::start(GROUP, move |settlements| record_all(for_outcomes.clone(), settlements)),
         }
     }
 
-    /// One job, from claim to record.
+    /// One job, from its turn to the record.
     pub async fn deliver(self, at: JobRef) {
+        let Waited::Go(turn) = self.turns.wait(&at).await else { return };
         let Some(Claimed::Sending(handover)) = self.claims.ask(at.clone()).await else { return };
         let started = tokio::time::Instant::now();
         let channel = handover.job.channel.clone();
         // A defect in one delivery ends that job's attempt, not the worker.
-        let sent = AssertUnwindSafe(self.hand_over(&at, &handover)).catch_unwind().await;
+        let sent = AssertUnwindSafe(self.hand_over(&at, &handover, turn)).catch_unwind().await;
         let outcome = sent.unwrap_or_else(|_| self.panicked(&channel));
         metrics::histogram!("replenish_delivery_seconds", "channel" => channel.to_string())
             .record(started.elapsed().as_secs_f64());
@@ -96,11 +100,28 @@ impl Deliveries {
         Outcome::new(result, Some(Reason::Panicked))
     }
 
-    async fn hand_over(&self, at: &JobRef, handover: &Handover) -> Outcome {
-        let Handover { job, member, content, guide } = handover;
+    async fn hand_over(&self, at: &JobRef, handover: &Handover, turn: Option<Turn>) -> Outcome {
+        let job = &handover.job;
         let Some(channel) = self.parts.channels.get(&job.channel) else {
             return Outcome::new(Delivery::Permanent, Some(Reason::ChannelMissing));
         };
+        let letter = match self.letter(at, handover) {
+            Ok(letter) => letter,
+            Err(error) => {
+                let outcome = Outcome::new(Delivery::Permanent, Some(Reason::TemplateError));
+                return Outcome { reply: Some(error.to_string()), ..outcome };
+            }
+        };
+        match turn {
+            _ if job.shadow => channel.shadow(&letter, &self.parts.outbox).await,
+            Some(turn) => channel.deliver(&letter, turn).await,
+            // The claim lets no live job through in shadow.
+            None => Outcome::new(Delivery::Unreachable, Some(Reason::Shadow)),
+        }
+    }
+
+    fn letter(&self, at: &JobRef, handover: &Handover) -> Result<Letter, TemplateError> {
+        let Handover { job, member, content, guide } = handover;
         let mut letter = Letter {
             job: job.id.clone(),
             rule: job.rule.clone(),
@@ -117,23 +138,12 @@ impl Deliveries {
         };
         let knowledge = &guide.knowledge;
         if let Some(template) = knowledge.rules.get(&job.rule).and_then(|r| r.template_of(job.step)) {
-            let now = self.parts.clock.now().with_timezone(&knowledge.zone);
+            let now = letter.now.with_timezone(&knowledge.zone);
             let shop = &self.parts.shop_card;
             let scope = Scope::new(content, &job.rule, job.step, &letter.unsubscribe_url, shop, now);
-            match guide.templates.render(template, &scope) {
-                Ok(rendered) => letter.rendered = Some(rendered),
-                Err(error) => {
-                    let mut outcome = Outcome::new(Delivery::Permanent, Some(Reason::TemplateError));
-                    outcome.reply = Some(error.to_string());
-                    return outcome;
-                }
-            }
+            letter.rendered = Some(guide.templates.render(template, &scope)?);
         }
-        if job.shadow {
-            channel.shadow(&letter, &self.parts.outbox).await
-        } else {
-            channel.deliver(&letter).await
-        }
+        Ok(letter)
     }
 }
 

@@ -15,6 +15,7 @@ mod readiness;
 mod reload;
 mod run;
 mod tally;
+mod turns;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -114,6 +114,10 @@ pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
         "replenish_unsuitable_total",
         "What did not suit a member, and what was done about it"
     );
+    metrics::describe_counter!(
+        "replenish_put_off_total",
+        "Jobs put off before their hand-over: peer rests, or rate used up"
+    );
     metrics::describe_gauge!("replenish_paused", "Pauses in force, by what they stop");
     metrics::describe_gauge!("replenish_in_flight", "Jobs queued or sending");
     metrics::describe_gauge!("replenish_worker_well", "1 while the worker polls its queue");

@@ -22,6 +22,7 @@ pub mod order;
 pub mod pause;
 pub mod plan;
 pub mod problem;
+pub mod rate;
 pub mod reason;
 pub mod reconcile;
 pub mod rules;

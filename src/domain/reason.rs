@@ -102,6 +102,12 @@ reasons! {
     Refused "refused" "The peer refuses the message for good." "對方永久拒收。" "Read its reply, mend the cause, then replay." "查看對方的回覆,排除原因後重送。";
     Deferred "deferred" "The peer refuses the message for now." "對方暫時拒收。" "Nothing: it is tried again." "不需處理:會自動重試。";
     Throttled "throttled" "The peer asks for patience." "對方要求放慢速度。" "Nothing: it is tried again without burning an attempt." "不需處理:會自動重試,且不計入嘗試次數。";
+    Greylisted "greylisted" "The mail server does not know us yet, and asks to be tried again." "收件主機尚不認識我們,要求稍後再試(灰名單)。" "Nothing: it is tried again after some minutes." "不需處理:幾分鐘後會自動重試。";
+    MailboxFull "mailbox_full" "The member's mailbox is full." "會員的信箱已滿。" "Nothing: it is tried again after some hours." "不需處理:幾小時後會自動重試。";
+    NoSuchMailbox "no_such_mailbox" "The member's address does not exist." "會員的電子郵件地址不存在。" "Import the member with another address; this one gets no more mail." "請匯入會員的其他地址;此地址不會再收到郵件。";
+    EndpointGone "endpoint_gone" "The endpoint says that it is gone for good (410); its channel is paused." "接收端表示已永久停用(410);此管道已暫停。" "Mend the `url`, restart, then `replenish resume --channel`." "修正 `url` 並重新啟動後,執行 `replenish resume --channel`。";
+    Paced "paced" "The peer's rate is used up for the moment." "對方的發送速率目前已達上限。" "Nothing, or raise the `rate`." "不需處理,或調高 `rate`。";
+    Resting "resting" "The peer failed again and again and is given a rest." "對方連續失敗,暫時停止發送。" "Look after the peer; it is tried again after seconds to minutes." "檢查對方是否正常;數秒至數分鐘後會再試。";
     Unreachable "unreachable" "The peer cannot be reached." "無法連線到對方。" "Look after the peer; jobs wait and go when it is back." "檢查對方是否正常;訊息會等到恢復後再送出。";
     NoAnswer "no_answer" "The peer took the message and fell silent." "已交付但對方沒有回應。" "Webhooks are sent again under the same id; for e-mail look at the relay's log, and replay what did not arrive." "Webhook 會以相同編號再次送出;電子郵件請查看轉送主機的紀錄,重送未送達的訊息。";
     ProcessDied "process_died" "The process died between hand-over and answer." "程序在交付與回應之間中止。" "Look at the relay's log, and replay what did not arrive." "查看轉送主機的紀錄,重送未送達的訊息。";

@@ -50,6 +50,11 @@ impl RedisQueue {
         Ok(Self { storage, connection, host })
     }
 
+    /// The connection, for what else a fleet shares.
+    pub fn connection(&self) -> ConnectionManager {
+        self.connection.clone()
+    }
+
     /// Puts ids on the conveyor.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::rows::{content, key_values, new_job};
 use super::value::{Statement, json, values};
-use super::{Decided, MemberKey, Settlement, StoreError};
+use super::{Decided, Deferral, MemberKey, Settlement, StoreError};
 use crate::domain::change::Change;
 use crate::domain::ids::{JobId, Timestamp};
 use crate::domain::job::Job;
@@ -207,6 +207,14 @@ fn end(id: &JobId, state: &'static str, reason: Reason, now: Timestamp) -> State
 /// Two statements for each settlement: the attempt, then the job, which tells whether it was still `sending`.
 pub(super) fn settle(settlements: &[Settlement]) -> Vec<Statement> {
     settlements.iter().flat_map(|s| [attempt(s), settled(s)]).collect()
+}
+
+pub(super) fn put_off(d: &Deferral) -> Statement {
+    Statement::new(
+        "UPDATE job SET state = 'scheduled', reason = $3, lease_until = NULL, \
+         not_before = CASE WHEN valid_until < $2 THEN valid_until ELSE $2 END WHERE id = $1 AND state = 'queued'",
+        values![d.job.as_str(), d.not_before, d.reason.as_str()],
+    )
 }
 
 fn attempt(s: &Settlement) -> Statement {

@@ -9,14 +9,30 @@ use crate::domain::change::Change;
 use crate::domain::ids::{ChannelName, JobId, Timestamp};
 use crate::domain::job::{Outcome, Settled};
 use crate::domain::member::MemberView;
+use crate::domain::reason::Reason;
 
-/// What the queue carries: a job's id, and whose it is.
+/// What the queue carries: a job's id, whose it is, and which way it goes: that is asked for a turn before the claim.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct JobRef {
     /// The member's key.
     pub member: i64,
     /// The job.
     pub job: JobId,
+    /// The channel.
+    pub channel: ChannelName,
+    /// The right part of the member's address, in lower case.
+    pub domain: Option<String>,
+}
+
+/// A job that has no turn yet: its peer rests, or its rate is used up.
+#[derive(Debug, Clone)]
+pub struct Deferral {
+    /// The job.
+    pub job: JobId,
+    /// When it is worth asking again; never later than its `valid_until`.
+    pub not_before: Timestamp,
+    /// Why.
+    pub reason: Reason,
 }
 
 /// Which members a decision is about.
@@ -206,12 +222,23 @@ impl Store {
         let sql = format!(
             "WITH ready AS MATERIALIZED (SELECT j.key FROM job j WHERE j.state = 'scheduled' AND j.ready_at <= $1 \
                 ORDER BY j.ready_at, j.key LIMIT $3 {}) \
-             UPDATE job SET state = 'queued', lease_until = $2 WHERE key IN (SELECT key FROM ready) RETURNING member, id",
+             UPDATE job SET state = 'queued', lease_until = $2 WHERE key IN (SELECT key FROM ready) \
+             RETURNING member, id, channel, (SELECT m.address FROM member m WHERE m.key = job.member)",
             self.dialect().skip_locked("j")
         );
         let offer = Statement::new(sql, values![now, lease_until, count(limit)]);
         let (offered, _) = self.amend(vec![offer], |answers| Ok((Vec::new(), answers))).await?;
         offered.into_iter().flatten().map(job_ref).collect()
+    }
+
+    /// Puts `queued` jobs back: nothing was handed over, and what happened is not worth a row. True where the job was still
+    /// `queued`.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn put_off(&self, deferrals: &[Deferral]) -> Result<Vec<bool>, StoreError> {
+        let affected = self.write(deferrals.iter().map(changes::put_off).collect()).await?;
+        Ok(affected.into_iter().map(|rows| rows > 0).collect())
     }
 
     /// How many jobs are `queued` or `sending`: offered and not settled.
@@ -318,8 +345,10 @@ pub(super) fn keys(answer: Vec<Row>) -> Result<Vec<MemberKey>, StoreError> {
 }
 
 fn job_ref(row: Row) -> Result<JobRef, StoreError> {
-    let (member, id) = row.keyed("job", Row::text)?;
-    Ok(JobRef { member, job: id.into() })
+    let read = |row: &mut Row| Ok((row.text()?, row.text()?, row.opt_text()?));
+    let (member, (id, channel, address)) = row.keyed("job", read)?;
+    let domain = address.and_then(|address| Some(address.rsplit_once('@')?.1.to_owned()));
+    Ok(JobRef { member, job: id.into(), channel: channel.into(), domain })
 }
 
 fn count(limit: usize) -> i64 {

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 pub use error::StoreError;
 pub use history::Stored;
-pub use ledger::{Decided, JobRef, Pick, Reclaimed, Settlement};
+pub use ledger::{Decided, Deferral, JobRef, Pick, Reclaimed, Settlement};
 pub use pauses::Pause;
 pub use people::{Standing, Whom};
 pub use search::{Attempt, JobFilter, JobRecord, Listed, ListedAs, Transition};

@@ -5,9 +5,11 @@ mod templates;
 mod webhook;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::Utc;
-use replenish::channel::{Letter, Rendered, sample};
+use replenish::channel::{Channel, Letter, Rendered, sample};
+use replenish::domain::job::Outcome;
 use replenish::domain::member::Purpose;
 
 /// A reminder to one member, with everything in it.
@@ -33,4 +35,11 @@ pub fn letter() -> Letter {
         sent_at,
         now: "2026-03-02T02:00:00Z".parse().unwrap(),
     }
+}
+
+/// Waits for a turn and hands over, as the daemon does.
+pub async fn deliver(channel: &Channel, letter: &Letter) -> Outcome {
+    let domain = letter.email.as_deref().and_then(|email| Some(email.rsplit_once('@')?.1));
+    let turn = channel.turn(domain, Duration::from_secs(30)).await.unwrap();
+    channel.deliver(letter, turn).await
 }

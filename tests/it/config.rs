@@ -109,7 +109,7 @@ fn overrides_win_over_the_file() {
     let Channel::Webhook(crm) = &settings.channels["crm"] else { panic!("crm is a webhook") };
     assert_eq!(crm.url.as_str(), "https://crm.example/hook");
     let Channel::Email(email) = &settings.channels["email"] else { panic!("email is e-mail") };
-    assert!(matches!(&email.relays[..], [RelayUrl::Smtp(url)] if url.expose() == "smtp://127.0.0.1:2525"));
+    assert!(matches!(&email.relays[0].url, RelayUrl::Smtp(url) if url.expose() == "smtp://127.0.0.1:2525"));
     let debug = format!("{settings:?}");
     assert!(!debug.contains("pw") && !debug.contains("from the environment"), "{debug}");
 }
@@ -188,7 +188,7 @@ fn defaults_and_paths_are_as_promised() {
     assert_eq!(settings.folders.data, here.join("var"));
     assert_eq!(settings.http.public_url, "http://127.0.0.1:8080");
     let Channel::Email(email) = &settings.channels["email"] else { panic!("email is e-mail") };
-    assert_eq!(email.relays, [RelayUrl::Folder(here.join("outbox"))]);
+    assert_eq!(email.relays[0].url, RelayUrl::Folder(here.join("outbox")));
     let [rule] = rules.all() else { panic!("{rules:?}") };
     assert_eq!(rule.trigger, Trigger::Need(When::Before(5)));
     assert_eq!((rule.per, rule.needs.purchases, rule.needs.chance), (Level::Group, 2, 0.0));

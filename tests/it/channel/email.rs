@@ -1,22 +1,26 @@
 //! The e-mail channel against a server that does as it is told, and into a folder.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mail_parser::{HeaderValue, Message, MessageParser};
-use replenish::channel::{Channel, EmailOptions, Relay};
+use replenish::channel::{Channel, EmailOptions, Pace, Relay, RelayOptions};
 use replenish::domain::job::{Delivery, Outcome};
 use replenish::domain::reason::Reason;
 
-use super::letter;
+use super::{deliver, letter};
 use crate::support::smtp::{Act, At, Smtp};
 
 /// Long enough for a busy machine to answer; what a test waits for in vain takes it whole.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 fn channel(relays: &[&str]) -> Channel {
-    let relays = relays.iter().map(|url| Relay::parse(url).unwrap()).collect();
+    let relay = |url: &&str| RelayOptions { relay: Relay::parse(url).unwrap(), rate: None };
+    let relays = relays.iter().map(relay).collect();
     let from = "好店 Shop <hello@shop.example>".to_owned();
-    Channel::email(EmailOptions { from, relays, timeout: PATIENCE, connections: 4 }).unwrap()
+    let domain_rates = BTreeMap::new();
+    let options = EmailOptions { from, relays, domain_rates, timeout: PATIENCE, connections: 4 };
+    Channel::email(options, Pace::local()).unwrap()
 }
 
 fn meaning(outcome: &Outcome) -> (Delivery, Option<Reason>, Option<&str>) {
@@ -31,7 +35,7 @@ fn raw<'m>(mail: &'m Message<'_>, name: &'m str) -> &'m str {
 async fn a_mail_arrives_whole() {
     let sink = Smtp::doing(At::Greeting, Act::Well).await;
     let letter = letter();
-    let outcome = channel(&[&sink.url()]).deliver(&letter).await;
+    let outcome = deliver(&channel(&[&sink.url()]), &letter).await;
     assert_eq!(meaning(&outcome), (Delivery::Delivered, None, Some("250")));
     assert_eq!(outcome.reply.as_deref(), Some("2.0.0 queued for … as 4711"));
     assert_eq!(outcome.relay, Some(format!("127.0.0.1:{}", sink.port)));
@@ -61,7 +65,7 @@ async fn without_https_nobody_is_asked_to_post() {
     let sink = Smtp::doing(At::Greeting, Act::Well).await;
     let mut letter = letter();
     letter.unsubscribe_url = "http://127.0.0.1:8080/u/x".to_owned();
-    channel(&[&sink.url()]).deliver(&letter).await;
+    deliver(&channel(&[&sink.url()]), &letter).await;
     let mails = sink.mails();
     let mail = MessageParser::default().parse(&mails[0]).unwrap();
     assert_eq!(raw(&mail, "List-Unsubscribe"), "<http://127.0.0.1:8080/u/x>");
@@ -75,7 +79,7 @@ async fn nobody_writes_headers_through_a_name_or_a_subject() {
     letter.content.name = Some("Wang\r\nBcc: all@example.org".to_owned());
     letter.rendered.as_mut().unwrap().subject = "Hello\r\nX-Evil: 1\n\nbody".to_owned();
     letter.unsubscribe_url = "https://a.example/\r\nX-Evil: 2".to_owned();
-    channel(&[&sink.url()]).deliver(&letter).await;
+    deliver(&channel(&[&sink.url()]), &letter).await;
     let mails = sink.mails();
     let mail = MessageParser::default().parse(&mails[0]).unwrap();
     assert_eq!(mail.subject(), Some("Hello X-Evil: 1 body"));
@@ -111,7 +115,7 @@ async fn each_end_of_a_hand_over_has_its_meaning() {
     ];
     let rows = table.map(async |(at, act, result, reason, code)| {
         let sink = Smtp::doing(at, act).await;
-        let outcome = channel(&[&sink.url()]).deliver(&letter()).await;
+        let outcome = deliver(&channel(&[&sink.url()]), &letter()).await;
         assert_eq!(meaning(&outcome), (result, Some(reason), code), "{at:?} {act:?}: {:?}", outcome.reply);
         assert!(!outcome.reply.unwrap().contains('@'));
         assert!(sink.mails().is_empty());
@@ -122,25 +126,25 @@ async fn each_end_of_a_hand_over_has_its_meaning() {
 #[tokio::test]
 async fn a_refused_connection_and_a_wrong_password_leave_the_message_waiting() {
     let gone = Smtp::doing(At::Greeting, Act::Well).await.url();
-    let outcome = channel(&[&gone]).deliver(&letter()).await;
+    let outcome = deliver(&channel(&[&gone]), &letter()).await;
     assert_eq!(meaning(&outcome), (Delivery::Unreachable, Some(Reason::Unreachable), None));
     let sink = Smtp::start("250-AUTH PLAIN LOGIN\r\n", |at, _| match at {
         At::Auth => Act::Say("535 5.7.8 wrong password"),
         _ => Act::Well,
     });
     let sink = sink.await;
-    let outcome = channel(&[&sink.url().replace("//", "//user:secret@")]).deliver(&letter()).await;
+    let outcome = deliver(&channel(&[&sink.url().replace("//", "//user:secret@")]), &letter()).await;
     assert_eq!(meaning(&outcome), (Delivery::Unreachable, Some(Reason::Unreachable), Some("535")));
     assert!(!format!("{outcome:?}").contains("secret"));
     let sink = Smtp::start("250-AUTH PLAIN LOGIN\r\n", |_, _| Act::Well).await;
-    let outcome = channel(&[&sink.url().replace("//", "//user:secret@")]).deliver(&letter()).await;
+    let outcome = deliver(&channel(&[&sink.url().replace("//", "//user:secret@")]), &letter()).await;
     assert_eq!(outcome.result, Delivery::Delivered);
 }
 
 #[tokio::test]
 async fn a_relay_that_must_encrypt_and_cannot_gets_nothing() {
     let sink = Smtp::doing(At::Greeting, Act::Well).await;
-    let outcome = channel(&[&sink.url().replace("smtp:", "smtp+starttls:")]).deliver(&letter()).await;
+    let outcome = deliver(&channel(&[&sink.url().replace("smtp:", "smtp+starttls:")]), &letter()).await;
     assert_eq!(meaning(&outcome), (Delivery::Unreachable, Some(Reason::Unreachable), None));
     assert!(sink.mails().is_empty());
 }
@@ -150,11 +154,11 @@ async fn the_next_relay_is_asked_only_when_nothing_was_handed_over() {
     let gone = Smtp::doing(At::Greeting, Act::Well).await.url();
     let closed = Smtp::doing(At::Mail, Act::Drop).await;
     let well = Smtp::doing(At::Greeting, Act::Well).await;
-    let outcome = channel(&[&gone, &closed.url(), &well.url()]).deliver(&letter()).await;
+    let outcome = deliver(&channel(&[&gone, &closed.url(), &well.url()]), &letter()).await;
     assert_eq!(outcome.result, Delivery::Delivered);
     assert_eq!(outcome.relay, Some(format!("127.0.0.1:{}", well.port)));
     let silent = Smtp::doing(At::Dot, Act::Drop).await;
-    let outcome = channel(&[&silent.url(), &well.url()]).deliver(&letter()).await;
+    let outcome = deliver(&channel(&[&silent.url(), &well.url()]), &letter()).await;
     assert_eq!(outcome.result, Delivery::Uncertain);
     assert_eq!(well.mails().len(), 1);
 }
@@ -171,7 +175,7 @@ async fn connections_are_kept_after_answers_and_only_then() {
     let channel = channel(&[&sink.url()]);
     let mut ends = Vec::new();
     for _ in 0..5 {
-        ends.push(channel.deliver(&letter()).await.result);
+        ends.push(deliver(&channel, &letter()).await.result);
     }
     // 1: refused, kept. 2: the kept one is gone, a new one falls silent. 3 to 5: a third, and no answer is read twice
     use Delivery::{Delivered, Permanent, Uncertain};
@@ -183,7 +187,7 @@ async fn connections_are_kept_after_answers_and_only_then() {
 async fn no_more_connections_than_allowed() {
     let sink = Smtp::doing(At::Greeting, Act::Well).await;
     let (channel, letter) = (channel(&[&sink.url()]), letter());
-    let ends = futures::future::join_all((0..40).map(|_| channel.deliver(&letter))).await;
+    let ends = futures::future::join_all((0..40).map(|_| deliver(&channel, &letter))).await;
     assert!(ends.iter().all(|o| o.result == Delivery::Delivered));
     assert_eq!(sink.mails().len(), 40);
     assert!(sink.connections() <= 4, "{}", sink.connections());
@@ -199,10 +203,10 @@ async fn a_delivery_dropped_half_way_spoils_no_other() {
     let sink = sink.await;
     let (channel, letter) = (channel(&[&sink.url()]), letter());
     tokio::select! {
-        outcome = channel.deliver(&letter) => panic!("{outcome:?}"),
+        outcome = deliver(&channel, &letter) => panic!("{outcome:?}"),
         _ = dot.recv() => {}
     }
-    assert_eq!(channel.deliver(&letter).await.result, Delivery::Delivered);
+    assert_eq!(deliver(&channel, &letter).await.result, Delivery::Delivered);
     assert_eq!((sink.connections(), sink.mails().len()), (2, 1));
 }
 
@@ -218,18 +222,14 @@ async fn an_address_is_needed_and_one_that_can_be_carried() {
         (Some("王@example.tw"), Reason::Refused),
     ];
     for (email, reason) in table {
-        let outcome = channel
-            .deliver(&{
-                let mut l = letter();
-                l.email = email.map(Into::into);
-                l
-            })
-            .await;
+        let mut letter = letter();
+        letter.email = email.map(Into::into);
+        let outcome = deliver(&channel, &letter).await;
         assert_eq!((outcome.result, outcome.reason), (Delivery::Permanent, Some(reason)), "{email:?}");
     }
     let mut bare = letter();
     bare.rendered = None;
-    assert_eq!(channel.deliver(&bare).await.reason, Some(Reason::TemplateError));
+    assert_eq!(deliver(&channel, &bare).await.reason, Some(Reason::TemplateError));
     assert!(sink.mails().is_empty());
 }
 
@@ -239,7 +239,7 @@ async fn a_folder_holds_each_job_once() {
     let outbox = root.path().join("var/outbox");
     let channel = channel(&[&format!("file:{}", outbox.display())]);
     for _ in 0..2 {
-        let outcome = channel.deliver(&letter()).await;
+        let outcome = deliver(&channel, &letter()).await;
         assert_eq!(meaning(&outcome), (Delivery::Delivered, None, None));
     }
     let names: Vec<_> = std::fs::read_dir(&outbox).unwrap().map(|e| e.unwrap().file_name()).collect();
@@ -254,7 +254,7 @@ async fn a_folder_that_cannot_be_written_is_no_reason_to_lose_a_job() {
     let root = tempfile::tempdir().unwrap();
     let taken = root.path().join("file");
     std::fs::write(&taken, "").unwrap();
-    let outcome = channel(&[&format!("file:{}", taken.display())]).deliver(&letter()).await;
+    let outcome = deliver(&channel(&[&format!("file:{}", taken.display())]), &letter()).await;
     assert_eq!(outcome.result, Delivery::Unreachable);
 }
 

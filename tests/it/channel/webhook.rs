@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use replenish::channel::{Channel, WebhookOptions, webhook_body};
+use replenish::channel::{Channel, ChannelError, Pace, WebhookOptions, webhook_body};
 use replenish::domain::job::{Delivery, Outcome};
 use replenish::domain::member::Purpose;
 use replenish::domain::reason::Reason;
 use serde_json::{Value, json};
 
-use super::letter;
+use super::{deliver, letter};
 use crate::support::hook::{Answer, Hook};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -21,11 +21,16 @@ fn options(url: &str) -> WebhookOptions {
         allow_private_network: true,
         timeout: Duration::from_secs(2),
         concurrency: 64,
+        rate: None,
     }
 }
 
-async fn deliver(hook: &Hook) -> Outcome {
-    Channel::webhook(options(&hook.url)).unwrap().deliver(&letter()).await
+fn webhook(options: WebhookOptions) -> Result<Channel, ChannelError> {
+    Channel::webhook(options, Pace::local())
+}
+
+async fn posted(hook: &Hook) -> Outcome {
+    deliver(&webhook(options(&hook.url)).unwrap(), &letter()).await
 }
 
 #[tokio::test]
@@ -33,7 +38,7 @@ async fn a_post_is_signed_and_says_what_the_interface_promises() {
     let hook =
         Hook::start(|_| Answer::Say("200 OK", String::new(), "taken, told a@b.example".to_owned())).await;
     let letter = letter();
-    let outcome = Channel::webhook(options(&hook.url)).unwrap().deliver(&letter).await;
+    let outcome = deliver(&webhook(options(&hook.url)).unwrap(), &letter).await;
     assert_eq!(
         (outcome.result, outcome.reason, outcome.code.as_deref()),
         (Delivery::Delivered, None, Some("200"))
@@ -85,7 +90,7 @@ fn the_body_is_the_published_one() {
 async fn a_secret_is_base64_after_whsec_or_any_text() {
     let hook = Hook::start(|_| Answer::status("204 No Content")).await;
     let text = WebhookOptions { secret: "a plain secret".to_owned(), ..options(&hook.url) };
-    let outcome = Channel::webhook(text).unwrap().deliver(&letter()).await;
+    let outcome = deliver(&webhook(text).unwrap(), &letter()).await;
     assert_eq!(
         (outcome.result, outcome.code.as_deref(), outcome.reply),
         (Delivery::Delivered, Some("204"), None)
@@ -94,12 +99,12 @@ async fn a_secret_is_base64_after_whsec_or_any_text() {
     let verifier = standardwebhooks::Webhook::from_bytes(b"a plain secret".to_vec()).unwrap();
     verifier.verify(&seen.body, &seen.headers).unwrap();
     for secret in ["", "whsec_", "whsec_not base64 s3cret"] {
-        let refused = Channel::webhook(WebhookOptions { secret: secret.to_owned(), ..options(&hook.url) });
+        let refused = webhook(WebhookOptions { secret: secret.to_owned(), ..options(&hook.url) });
         let told = refused.err().unwrap().to_string();
         assert!(told.contains("secret") && !told.contains("s3cret"), "{told}");
     }
     for url in ["", "hook", "ftp://a.example", "file:///etc/passwd"] {
-        assert!(Channel::webhook(options(url)).is_err(), "{url}");
+        assert!(webhook(options(url)).is_err(), "{url}");
     }
 }
 
@@ -126,7 +131,7 @@ async fn each_status_has_its_meaning() {
     ];
     for (status, result, reason) in table {
         let hook = Hook::start(move |_| Answer::status(status)).await;
-        let outcome = deliver(&hook).await;
+        let outcome = posted(&hook).await;
         assert_eq!((outcome.result, outcome.reason), (result, reason), "{status}");
         assert_eq!(outcome.code.as_deref(), status.get(..3));
         assert_eq!(hook.seen().len(), 1, "{status} was asked again");
@@ -137,12 +142,12 @@ async fn each_status_has_its_meaning() {
 async fn retry_after_is_kept_in_both_forms() {
     let hook =
         Hook::start(|_| Answer::Say("429 Slow Down", "retry-after: 120\r\n".to_owned(), String::new())).await;
-    assert_eq!(deliver(&hook).await.retry_after, Some(TimeDelta::seconds(120)));
+    assert_eq!(posted(&hook).await.retry_after, Some(TimeDelta::seconds(120)));
     let mut letter = letter();
     letter.sent_at = "2026-03-02T10:00:00Z".parse().unwrap();
     let date = || "Retry-After: Mon, 02 Mar 2026 10:05:00 GMT\r\n".to_owned();
     let hook = Hook::start(move |_| Answer::Say("503 Busy", date(), String::new())).await;
-    let outcome = Channel::webhook(options(&hook.url)).unwrap().deliver(&letter).await;
+    let outcome = deliver(&webhook(options(&hook.url)).unwrap(), &letter).await;
     assert_eq!(outcome.retry_after, Some(TimeDelta::minutes(5)));
 }
 
@@ -151,7 +156,7 @@ async fn redirects_are_not_followed() {
     let inner = Hook::start(|_| Answer::status("200 OK")).await;
     let location = format!("location: {}\r\n", inner.url);
     let hook = Hook::start(move |_| Answer::Say("302 Found", location.clone(), String::new())).await;
-    let outcome = deliver(&hook).await;
+    let outcome = posted(&hook).await;
     assert_eq!((outcome.result, outcome.reason), (Delivery::Permanent, Some(Reason::Refused)));
     assert!(outcome.reply.unwrap().contains("redirects are not followed"));
     assert!(inner.seen().is_empty());
@@ -162,7 +167,7 @@ async fn a_body_without_end_is_not_read_to_the_end() {
     for (status, result) in [("200 OK", Delivery::Delivered), ("500 Oh", Delivery::Transient)] {
         let hook = Hook::start(move |_| Answer::Endless(status)).await;
         let begun = Instant::now();
-        let outcome = deliver(&hook).await;
+        let outcome = posted(&hook).await;
         assert_eq!(outcome.result, result);
         assert_eq!(outcome.reply.unwrap().chars().count(), 300);
         assert!(begun.elapsed() < Duration::from_secs(5));
@@ -175,7 +180,7 @@ async fn silence_after_the_post_is_told_from_nobody_there() {
     for (answer, reason) in table {
         let said = answer.clone();
         let hook = Hook::start(move |_| said.clone()).await;
-        let outcome = deliver(&hook).await;
+        let outcome = posted(&hook).await;
         assert_eq!((outcome.result, outcome.reason), (Delivery::Transient, Some(reason)), "{answer:?}");
         assert!(!outcome.reply.unwrap().contains("/hook"));
     }
@@ -184,7 +189,7 @@ async fn silence_after_the_post_is_told_from_nobody_there() {
     let plain = Hook::fast().await;
     let no_tls = plain.url.replace("http:", "https:");
     for url in [gone, nowhere, no_tls] {
-        let outcome = Channel::webhook(options(&url)).unwrap().deliver(&letter()).await;
+        let outcome = deliver(&webhook(options(&url)).unwrap(), &letter()).await;
         assert_eq!(
             (outcome.result, outcome.reason),
             (Delivery::Unreachable, Some(Reason::Unreachable)),
@@ -201,7 +206,7 @@ async fn private_addresses_need_permission() {
     {
         let url = format!("http://{host}:{port}");
         let public_only = WebhookOptions { allow_private_network: false, ..options(&url) };
-        let outcome = Channel::webhook(public_only).unwrap().deliver(&letter()).await;
+        let outcome = deliver(&webhook(public_only).unwrap(), &letter()).await;
         assert_eq!((outcome.result, outcome.reason), (Delivery::Permanent, Some(Reason::Refused)), "{host}");
         assert!(outcome.reply.unwrap().contains("allow_private_network"), "{host}");
     }
@@ -213,7 +218,7 @@ async fn a_body_too_large_is_not_posted() {
     let hook = Hook::start(|_| Answer::status("200 OK")).await;
     let mut letter = letter();
     letter.rendered.as_mut().unwrap().text = "寄".repeat(7_000);
-    let outcome = Channel::webhook(options(&hook.url)).unwrap().deliver(&letter).await;
+    let outcome = deliver(&webhook(options(&hook.url)).unwrap(), &letter).await;
     assert_eq!((outcome.result, outcome.reason), (Delivery::Permanent, Some(Reason::Refused)));
     assert!(outcome.reply.unwrap().contains("20000"));
     assert!(hook.seen().is_empty());
@@ -222,11 +227,11 @@ async fn a_body_too_large_is_not_posted() {
 #[tokio::test]
 async fn connections_stay_warm_and_few() {
     let hook = Hook::fast().await;
-    let channel = Channel::webhook(WebhookOptions { concurrency: 8, ..options(&hook.url) }).unwrap();
+    let channel = webhook(WebhookOptions { concurrency: 8, ..options(&hook.url) }).unwrap();
     assert!(channel.is_local() && channel.is_resendable());
     let letter = letter();
     for _ in 0..10 {
-        let ends = futures::future::join_all((0..40).map(|_| channel.deliver(&letter))).await;
+        let ends = futures::future::join_all((0..40).map(|_| deliver(&channel, &letter))).await;
         assert!(ends.iter().all(|o| o.result == Delivery::Delivered));
     }
     assert!(hook.connections() <= 8, "{}", hook.connections());

@@ -13,12 +13,16 @@ cases! {
     leases_are_reclaimed
 }
 
+fn at(key: MemberKey, id: &str) -> JobRef {
+    JobRef { member: key.0, job: id.into(), channel: "crm".into(), domain: None }
+}
+
 fn settlement(key: MemberKey, id: &str, state: JobState) -> Settlement {
     let delivered = state == JobState::Delivered;
     let result = if delivered { Delivery::Delivered } else { Delivery::Transient };
     let reason = (!delivered).then_some(Reason::Deferred);
     Settlement {
-        job: JobRef { member: key.0, job: id.into() },
+        job: at(key, id),
         at: day(6),
         outcome: Outcome {
             code: Some("451".into()),
@@ -37,7 +41,7 @@ async fn offers_are_made_once_and_in_order(place: Place) {
         assembled(&store, key, id, due).await;
     }
     assert!(store.offer(day(3), day(9), 9).await.unwrap().is_empty());
-    assert_eq!(store.offer(day(6), day(9), 1).await.unwrap(), [JobRef { member: key.0, job: "b".into() }]);
+    assert_eq!(store.offer(day(6), day(9), 1).await.unwrap(), [at(key, "b")]);
     let rest: Vec<_> = store.offer(day(5), day(9), 9).await.unwrap().into_iter().map(|j| j.job).collect();
     assert_eq!(rest, ["a".into()]);
     assert!(store.offer(day(5), day(9), 9).await.unwrap().is_empty());

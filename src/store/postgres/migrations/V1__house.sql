@@ -206,5 +206,6 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER job_begins AFTER INSERT ON job FOR EACH ROW EXECUTE FUNCTION note_transition();
-CREATE TRIGGER job_moves AFTER UPDATE OF state ON job FOR EACH ROW WHEN (new.state <> 'queued')
+CREATE TRIGGER job_moves AFTER UPDATE OF state ON job FOR EACH ROW
+    WHEN (new.state <> 'queued' AND NOT (old.state = 'queued' AND coalesce(new.reason, '') IN ('paced', 'resting')))
     EXECUTE FUNCTION note_transition();

@@ -190,7 +190,7 @@ CREATE TABLE stage_change (
 ) STRICT, WITHOUT ROWID;
 
 -- What became of each job, written by the database itself so that no statement can forget it. Offering a job is not
--- worth a row: a lease that runs out leaves one.
+-- worth a row, nor is putting it off before its hand-over: a lease that runs out leaves one.
 CREATE TABLE transition (
     n      INTEGER PRIMARY KEY,
     job    INTEGER NOT NULL,
@@ -203,6 +203,7 @@ CREATE INDEX transition_job ON transition (job);
 CREATE TRIGGER job_begins AFTER INSERT ON job BEGIN
     INSERT INTO transition (job, at, state, reason) VALUES (new.key, new.changed_at, new.state, new.reason);
 END;
-CREATE TRIGGER job_moves AFTER UPDATE OF state ON job WHEN new.state <> 'queued' BEGIN
+CREATE TRIGGER job_moves AFTER UPDATE OF state ON job
+    WHEN new.state <> 'queued' AND NOT (old.state = 'queued' AND coalesce(new.reason, '') IN ('paced', 'resting')) BEGIN
     INSERT INTO transition (job, at, state, reason) VALUES (new.key, new.changed_at, new.state, new.reason);
 END;

@@ -1,5 +1,8 @@
 //! Owns the webhook channel: one signed POST, and what each answer means; knows nothing of retries.
 
+mod body;
+mod network;
+
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +13,22 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
-use super::body::Body;
-use super::network::{self, PrivateAddress, PublicOnly};
+use super::breaker::Breaker;
 use super::reply::redacted;
-use super::{ChannelError, Letter};
+use super::turn::{Gate, Gates};
+use super::{ChannelError, Letter, Pace, PutOff, Turn};
 use crate::domain::ids::Timestamp;
 use crate::domain::job::{Delivery, Outcome};
+use crate::domain::rate::Rate;
 use crate::domain::reason::Reason;
+use body::Body;
+use network::{PrivateAddress, PublicOnly};
+
+pub(super) use body::plain_number;
+pub use body::webhook_body;
+pub(super) use network::is_loopback;
 
 /// Standard Webhooks asks for bodies below this many bytes.
 const LARGEST_BODY: usize = 20_000;
@@ -41,6 +52,8 @@ pub struct WebhookOptions {
     pub timeout: Duration,
     /// Posts under way at once.
     pub concurrency: usize,
+    /// How fast it may be posted to.
+    pub rate: Option<Rate>,
 }
 
 /// The webhook channel.
@@ -54,15 +67,18 @@ struct Endpoint {
     local: bool,
     forbidden: bool,
     signer: standardwebhooks::Webhook,
-    turns: Semaphore,
+    gates: Gates,
 }
 
 impl Webhook {
-    pub(super) fn new(options: WebhookOptions) -> Result<Self, ChannelError> {
+    pub(super) fn new(options: WebhookOptions, pace: Pace) -> Result<Self, ChannelError> {
         let url = Url::parse(&options.url).map_err(|_| ChannelError::WebhookUrl)?;
         let host = url.host_str().filter(|_| matches!(url.scheme(), "http" | "https"));
         let host = host.ok_or(ChannelError::WebhookUrl)?.to_owned();
         let private = network::literal(&host).is_some_and(network::is_private);
+        let turns = Arc::new(Semaphore::new(options.concurrency.max(1)));
+        let key = format!("endpoint:{}", url.as_str());
+        let gate = Gate { key, rate: options.rate, breaker: Breaker::default() };
         Ok(Self(Arc::new(Endpoint {
             client: client(&options)?,
             name: url.origin().ascii_serialization(),
@@ -70,7 +86,7 @@ impl Webhook {
             local: network::is_loopback(&host),
             forbidden: private && !options.allow_private_network,
             signer: signer(&options.secret)?,
-            turns: Semaphore::new(options.concurrency.max(1)),
+            gates: Gates { each: vec![gate], turns, pace },
         })))
     }
 
@@ -78,11 +94,16 @@ impl Webhook {
         self.0.local
     }
 
-    pub(super) async fn deliver(&self, letter: &Letter) -> Outcome {
+    pub(super) async fn turn(&self, patience: Duration) -> Result<Turn, PutOff> {
+        self.0.gates.turn(None, patience).await
+    }
+
+    pub(super) async fn deliver(&self, letter: &Letter, _turn: Turn) -> Outcome {
         let outcome = match self.0.request(letter) {
             Ok(request) => self.0.post(request, letter.sent_at).await,
             Err(why) => refused(why),
         };
+        self.0.tell_breaker(&outcome);
         Outcome { relay: Some(self.0.name.clone()), ..outcome }
     }
 }
@@ -113,8 +134,17 @@ impl Endpoint {
             .body(body))
     }
 
+    fn tell_breaker(&self, outcome: &Outcome) {
+        let breaker = &self.gates.each[0].breaker;
+        let asked = outcome.retry_after.and_then(|wait| wait.to_std().ok());
+        match (outcome.result, asked) {
+            (Delivery::Unreachable, Some(asked)) => breaker.rest(Instant::now(), asked),
+            (Delivery::Unreachable | Delivery::Transient, _) => breaker.failed(Instant::now()),
+            _ => breaker.succeeded(),
+        }
+    }
+
     async fn post(&self, request: RequestBuilder, sent_at: Timestamp) -> Outcome {
-        let _turn = self.turns.acquire().await;
         match request.send().await {
             Ok(response) => answered(response, sent_at).await,
             Err(error) => unanswered(error),

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::Letter;
+use super::super::Letter;
 use crate::domain::ids::{JobId, MemberId, RuleId, Timestamp};
 use crate::domain::job::ItemFacts;
 use crate::domain::lifecycle::Stage;
@@ -106,7 +106,10 @@ impl<'a> Item<'a> {
 }
 
 /// Two pieces are written `2`, not `2.0`: some receivers take the latter for no integer, and no person writes it.
-pub(super) fn plain_number<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+pub(in crate::channel) fn plain_number<S: Serializer>(
+    number: &f64,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match number.fract() == 0.0 && number.abs() < 1e15 {
         true => serializer.serialize_i64(*number as i64),
         false => serializer.serialize_f64(*number),

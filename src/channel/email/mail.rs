@@ -7,8 +7,8 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
 
-use super::reply::one_line;
-use super::{Letter, Rendered};
+use super::super::reply::one_line;
+use super::super::{Letter, Rendered};
 use crate::domain::job::{Delivery, Outcome};
 use crate::domain::reason::Reason;
 

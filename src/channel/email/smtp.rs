@@ -16,9 +16,9 @@ use lettre::transport::smtp::response::Severity;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::super::reply::redacted;
 use super::Tls;
 use super::mail::Mail;
-use super::reply::redacted;
 use crate::domain::job::{Delivery, Outcome};
 use crate::domain::reason::Reason;
 

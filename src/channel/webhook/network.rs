@@ -31,7 +31,7 @@ pub(super) fn literal(host: &str) -> Option<IpAddr> {
 }
 
 /// True for the names and addresses of this machine.
-pub(super) fn is_loopback(host: &str) -> bool {
+pub(in crate::channel) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || literal(host).is_some_and(|ip| embedded(ip).is_loopback())
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
-use super::{ChannelError, network};
+use super::super::{ChannelError, webhook};
 
 /// Where e-mail goes next.
 #[derive(Clone, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Relay {
     /// True when mail does not leave this machine by it.
     pub fn is_local(&self) -> bool {
         match self {
-            Relay::Smtp { host, .. } => network::is_loopback(host),
+            Relay::Smtp { host, .. } => webhook::is_loopback(host),
             Relay::Folder(_) => true,
         }
     }

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::super::reply::redacted;
 use super::mail::Mail;
-use super::reply::redacted;
 use crate::domain::job::{Delivery, Outcome};
 use crate::domain::reason::Reason;
 
@@ -15,7 +15,7 @@ pub(super) async fn send(folder: &Path, mail: &Mail) -> Outcome {
 }
 
 /// Writes `bytes` under `name`: whole, or not at all.
-pub(super) async fn keep(folder: &Path, name: String, bytes: Vec<u8>) -> Outcome {
+pub(in crate::channel) async fn keep(folder: &Path, name: String, bytes: Vec<u8>) -> Outcome {
     let (target, folder) = (folder.join(name), folder.to_owned());
     let written = tokio::task::spawn_blocking(move || write(&folder, target, &bytes)).await;
     match written.map_err(io::Error::other).flatten() {

@@ -1,0 +1,167 @@
+//! Owns the rest that a peer is given when it fails again and again; knows nothing of messages.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// So many failures in a row open it.
+const FAILURES: u32 = 5;
+/// The first rest; each further one is twice as long.
+const FIRST_REST: Duration = Duration::from_secs(5);
+/// No rest of our own is longer: what waits goes soon after the peer is back.
+const LONGEST_REST: Duration = Duration::from_secs(5 * 60);
+/// No rest that a peer asks for is longer.
+const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
+/// A trial that nobody tells the end of is given up after this time.
+const TRIAL: Duration = Duration::from_secs(60);
+
+/// A circuit breaker: closed while the peer answers, open while it rests, then one message as a trial.
+#[derive(Default)]
+pub(super) struct Breaker(Mutex<State>);
+
+#[derive(Clone, Copy)]
+enum State {
+    Closed { failures: u32 },
+    Open { until: Instant, rest: Duration },
+    Trial { since: Instant, rest: Duration },
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State::Closed { failures: 0 }
+    }
+}
+
+impl State {
+    fn rests(self, now: Instant) -> Option<Duration> {
+        match self {
+            State::Open { until, .. } if until > now => Some(until - now),
+            State::Trial { since, .. } if since + TRIAL > now => Some(FIRST_REST),
+            _ => None,
+        }
+    }
+}
+
+impl Breaker {
+    /// How long it still rests; nothing when it does not, or when a trial is due.
+    pub fn rests(&self, now: Instant) -> Option<Duration> {
+        self.state().rests(now)
+    }
+
+    /// May a message go now? If not, when it is worth asking again. After a rest exactly one may, as the trial.
+    pub fn ask(&self, now: Instant) -> Result<(), Duration> {
+        let mut state = self.state();
+        if let Some(rest) = state.rests(now) {
+            return Err(rest);
+        }
+        if let State::Open { rest, .. } | State::Trial { rest, .. } = *state {
+            *state = State::Trial { since: now, rest };
+        }
+        Ok(())
+    }
+
+    /// The peer answered.
+    pub fn succeeded(&self) {
+        *self.state() = State::default();
+    }
+
+    /// The peer could not be reached, or failed by its own word.
+    pub fn failed(&self, now: Instant) {
+        let mut state = self.state();
+        *state = match *state {
+            State::Closed { failures } if failures + 1 < FAILURES => State::Closed { failures: failures + 1 },
+            State::Closed { .. } => State::Open { until: now + FIRST_REST, rest: FIRST_REST },
+            State::Trial { rest, .. } => {
+                let rest = (rest * 2).min(LONGEST_REST);
+                State::Open { until: now + rest, rest }
+            }
+            // Messages that were under way when it opened.
+            open @ State::Open { .. } => open,
+        };
+    }
+
+    /// The peer asks for a rest of its own length.
+    pub fn rest(&self, now: Instant, asked: Duration) {
+        let mut state = self.state();
+        let until = now + asked.min(LONGEST_ASKED);
+        match &mut *state {
+            State::Open { until: known, .. } => *known = until.max(*known),
+            _ => *state = State::Open { until, rest: FIRST_REST },
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn opened(now: Instant) -> Breaker {
+        let breaker = Breaker::default();
+        (0..FAILURES).for_each(|_| breaker.failed(now));
+        breaker
+    }
+
+    #[test]
+    fn failures_in_a_row_open_it() {
+        let (breaker, now) = (Breaker::default(), Instant::now());
+        for _ in 0..3 {
+            (1..FAILURES).for_each(|_| breaker.failed(now));
+            assert_eq!(breaker.ask(now), Ok(()));
+            breaker.succeeded();
+        }
+        (0..FAILURES).for_each(|_| breaker.failed(now));
+        assert_eq!(breaker.ask(now), Err(FIRST_REST));
+        assert_eq!(breaker.ask(now + 2 * SECOND), Err(FIRST_REST - 2 * SECOND));
+    }
+
+    #[test]
+    fn after_a_rest_one_goes_as_the_trial() {
+        let start = Instant::now();
+        let breaker = opened(start);
+        let later = start + FIRST_REST;
+        assert_eq!(breaker.ask(later), Ok(()));
+        assert!(breaker.ask(later).is_err());
+        breaker.failed(later);
+        assert_eq!(breaker.ask(later), Err(FIRST_REST * 2));
+        assert_eq!(breaker.ask(later + FIRST_REST * 2), Ok(()));
+        breaker.succeeded();
+        assert_eq!(breaker.ask(later), Ok(()));
+        // counts from none again
+        breaker.failed(later);
+        assert_eq!(breaker.ask(later), Ok(()));
+    }
+
+    #[test]
+    fn rests_grow_to_five_minutes_and_a_lost_trial_is_made_up() {
+        let start = Instant::now();
+        let breaker = opened(start);
+        let mut now = start;
+        for _ in 0..12 {
+            now += breaker.ask(now).unwrap_err();
+            assert_eq!(breaker.ask(now), Ok(()));
+            breaker.failed(now);
+        }
+        assert_eq!(breaker.ask(now), Err(LONGEST_REST));
+        now += LONGEST_REST;
+        assert_eq!(breaker.ask(now), Ok(()));
+        assert!(breaker.ask(now + TRIAL - SECOND).is_err());
+        assert_eq!(breaker.ask(now + TRIAL), Ok(()));
+    }
+
+    #[test]
+    fn a_rest_asked_for_is_kept_within_limits() {
+        let (breaker, now) = (Breaker::default(), Instant::now());
+        breaker.rest(now, 30 * SECOND);
+        breaker.rest(now, 10 * SECOND);
+        assert_eq!(breaker.ask(now), Err(30 * SECOND));
+        breaker.rest(now, Duration::from_secs(1 << 30));
+        assert_eq!(breaker.ask(now), Err(LONGEST_ASKED));
+    }
+}

@@ -1,0 +1,156 @@
+//! Owns the e-mail channel: relays in order, as many letters as their gates let through; knows nothing of the wire.
+
+mod folder;
+mod mail;
+mod relay;
+mod smtp;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lettre::message::Mailbox;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::breaker::Breaker;
+use super::turn::{Gate, Gates};
+use super::{ChannelError, Letter, Pace, PutOff, Turn};
+use crate::domain::job::{Delivery, Outcome};
+use crate::domain::rate::Rate;
+use mail::Mail;
+use smtp::Smtp;
+
+pub(super) use folder::keep;
+pub use relay::{Relay, Tls};
+
+/// What the settings say of an e-mail channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmailOptions {
+    /// The sender, as `Shop <hello@shop.example>`.
+    pub from: String,
+    /// Tried in order: the next one when nothing could be handed to the one before.
+    pub relays: Vec<RelayOptions>,
+    /// How fast the mailboxes of a domain may be written to, by the domain in lower case.
+    pub domain_rates: BTreeMap<String, Rate>,
+    /// How long a relay may take to be ready for a message, and again to answer for it.
+    pub timeout: Duration,
+    /// Letters under way at once, and so the most connections to a relay.
+    pub connections: usize,
+}
+
+/// What the settings say of one relay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayOptions {
+    /// Where it is.
+    pub relay: Relay,
+    /// How fast it may be written to.
+    pub rate: Option<Rate>,
+}
+
+/// The e-mail channel.
+#[derive(Clone)]
+pub struct Email(Arc<Post>);
+
+struct Post {
+    from: Mailbox,
+    /// The relays; the gate of each stands at the same place.
+    outlets: Vec<(String, Outlet)>,
+    gates: Gates,
+    domain_rates: BTreeMap<String, (String, Rate)>,
+    local: bool,
+}
+
+enum Outlet {
+    Smtp(Smtp),
+    Folder(PathBuf),
+}
+
+impl Email {
+    pub(super) fn new(options: EmailOptions, pace: Pace) -> Result<Self, ChannelError> {
+        let from = options.from.parse().map_err(ChannelError::From)?;
+        let local = options.relays.iter().all(|relay| relay.relay.is_local());
+        let (mut outlets, mut each) = (Vec::new(), Vec::new());
+        for RelayOptions { relay, rate } in options.relays {
+            let name = relay.to_string();
+            each.push(Gate { key: format!("relay:{name}"), rate, breaker: Breaker::default() });
+            outlets.push((name, Outlet::new(relay, options.timeout)?));
+        }
+        if outlets.is_empty() {
+            return Err(ChannelError::NoRelay);
+        }
+        let turns = Arc::new(Semaphore::new(options.connections.max(1)));
+        let keyed = |(domain, rate): (String, Rate)| (domain.clone(), (format!("domain:{domain}"), rate));
+        let domain_rates = options.domain_rates.into_iter().map(keyed).collect();
+        Ok(Self(Arc::new(Post { from, outlets, gates: Gates { each, turns, pace }, domain_rates, local })))
+    }
+
+    pub(super) fn is_local(&self) -> bool {
+        self.0.local
+    }
+
+    /// Writes the mail that would go into a folder instead.
+    pub(super) async fn shadow(&self, letter: &Letter, folder: &Path) -> Outcome {
+        match Mail::write(&self.0.from, letter) {
+            Ok(mail) => folder::send(folder, &mail).await,
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// A turn for a mail to this domain, in lower case.
+    pub(super) async fn turn(&self, domain: Option<&str>, patience: Duration) -> Result<Turn, PutOff> {
+        let of_domain = domain.and_then(|domain| self.0.domain_rates.get(domain));
+        self.0.gates.turn(of_domain.map(|(key, rate)| (key.as_str(), *rate)), patience).await
+    }
+
+    pub(super) async fn deliver(&self, letter: &Letter, turn: Turn) -> Outcome {
+        let mail = match Mail::write(&self.0.from, letter) {
+            Ok(mail) => mail,
+            Err(outcome) => return outcome,
+        };
+        let mut outcome = self.0.send(&mail, turn.peer).await;
+        for next in turn.peer + 1..self.0.outlets.len() {
+            if outcome.result != Delivery::Unreachable {
+                break;
+            }
+            if self.0.gates.each[next].breaker.ask(Instant::now()).is_ok() {
+                outcome = self.0.send(&mail, next).await;
+            }
+        }
+        outcome
+    }
+}
+
+impl Post {
+    /// Hands the mail to one relay, and tells its breaker how that went.
+    async fn send(&self, mail: &Mail, relay: usize) -> Outcome {
+        let (name, outlet) = &self.outlets[relay];
+        let outcome = Outcome { relay: Some(name.clone()), ..outlet.send(mail).await };
+        let breaker = &self.gates.each[relay].breaker;
+        match outcome.result {
+            Delivery::Unreachable | Delivery::Uncertain => breaker.failed(Instant::now()),
+            _ => breaker.succeeded(),
+        }
+        outcome
+    }
+}
+
+impl Outlet {
+    fn new(relay: Relay, timeout: Duration) -> Result<Self, ChannelError> {
+        let name = relay.to_string();
+        match relay {
+            Relay::Folder(folder) => Ok(Outlet::Folder(folder)),
+            Relay::Smtp { host, port, tls, credentials } => Smtp::new(host, port, tls, credentials, timeout)
+                .map(Outlet::Smtp)
+                .map_err(|source| ChannelError::RelayTls { relay: name, source }),
+        }
+    }
+
+    async fn send(&self, mail: &Mail) -> Outcome {
+        match self {
+            Outlet::Smtp(smtp) => smtp.send(mail).await,
+            Outlet::Folder(path) => folder::send(path, mail).await,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Owns `[channel.email]`: the sender, its relays and their rates; opens no connection.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use lettre::message::Mailbox;
+
+use super::super::peers::{RelayUrl, parse_relay, peer};
+use super::super::reader::{Kind, Section};
+use super::super::secret::Surroundings;
+use super::super::values;
+use crate::domain::job::OnUncertain;
+use crate::domain::rate::Rate;
+
+/// E-mail over one or more relays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Email {
+    /// Who writes: `Shop <hello@shop.example>`.
+    pub from: Mailbox,
+    /// Where mail is handed over, the first choice first; never empty.
+    pub relays: Vec<RelaySettings>,
+    /// How fast the mailboxes of a domain may be written to, by the domain in lower case.
+    pub domain_rates: BTreeMap<String, Rate>,
+    /// Mails under way at once, and so the most connections to a relay; as many as the queue's deliveries when absent.
+    pub connections: Option<usize>,
+    /// What becomes of mail that may or may not have arrived.
+    pub on_uncertain: OnUncertain,
+    /// How long one hand-over may take.
+    pub timeout: TimeDelta,
+}
+
+/// One `[[channel.email.relay]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelaySettings {
+    /// Where mail is handed over.
+    pub url: RelayUrl,
+    /// How fast.
+    pub rate: Option<Rate>,
+}
+
+/// Reads the section.
+pub(super) fn read(s: &mut Section<'_>, around: Surroundings<'_>) -> Option<Email> {
+    let from = s.required("from", mailbox());
+    let example = "[{ url = \"smtp://127.0.0.1:2525\" }]";
+    let relays = s.required_by("relay", example, |s| s.sections("relay", |s| relay(s, around)));
+    let domain_rates = s.pairs("domain_rates", &domain(), &values::rate("20/s")).into_iter().collect();
+    let connections = s.get("connections", values::whole(1..=1_000, "20")).map(|n| n as usize);
+    let policies = [("hold", OnUncertain::Hold), ("resend", OnUncertain::Resend)];
+    let on_uncertain = s.get("on_uncertain", values::one_of(&policies)).unwrap_or(OnUncertain::Hold);
+    let timeout = s.get("timeout", values::patience("60s")).unwrap_or(TimeDelta::seconds(60));
+    let relays: Vec<RelaySettings> = relays.into_iter().collect::<Option<_>>()?;
+    if relays.is_empty() {
+        return None;
+    }
+    Some(Email { from: from?, relays, domain_rates, connections, on_uncertain, timeout })
+}
+
+fn relay(s: &mut Section<'_>, around: Surroundings<'_>) -> Option<RelaySettings> {
+    let kind = ("a relay", "smtp://127.0.0.1:2525");
+    let url =
+        s.required_by("url", kind.1, |s| peer(s, "url", around, kind, |text| parse_relay(text, around.base)));
+    let rate = s.get("rate", values::rate("50/s"));
+    Some(RelaySettings { url: url?, rate })
+}
+
+/// The right part of addresses.
+fn domain() -> Kind<'static, String> {
+    Kind::text("a domain", "gmail.com", |text| {
+        let is_domain = text.contains('.') && !text.contains(['@', '/', ' ', '*']);
+        let advice = || "what stands behind the @ of addresses, as gmail.com".to_owned();
+        is_domain.then(|| text.to_lowercase()).ok_or_else(advice)
+    })
+}
+
+fn mailbox() -> Kind<'static, Mailbox> {
+    Kind::text("a mailbox", "Shop <hello@shop.example>", |text| {
+        let advice =
+            || "a name, then the address in angle brackets; quote a name that has other signs".to_owned();
+        let mailbox: Mailbox = text.parse().map_err(|_| advice())?;
+        // The parser stops at the first thing it does not know.
+        let whole = text.trim_end_matches('>').trim_end().ends_with(&mailbox.email.to_string());
+        if whole && !text.contains(char::is_control) { Ok(mailbox) } else { Err(advice()) }
+    })
+}
