@@ -9,7 +9,7 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use redis::Script;
 use redis::aio::ConnectionManager;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::domain::rate::Rate;
 
@@ -137,13 +137,16 @@ impl Line {
         if self.interval * place.ahead > patience {
             return Err(self.later());
         }
-        let wait = async {
-            let _first = self.first.lock().await;
-            while let Err(not_yet) = self.limiter.check() {
-                sleep(not_yet.wait_time_from(self.clock.now())).await;
+        let end = Instant::now() + patience;
+        let Ok(_first) = timeout(patience, self.first.lock()).await else { return Err(self.later()) };
+        while let Err(not_yet) = self.limiter.check() {
+            let turn = Instant::now() + not_yet.wait_time_from(self.clock.now());
+            if turn > end {
+                return Err(self.later());
             }
-        };
-        timeout(patience, wait).await.map_err(|_| self.later())
+            sleep_until(turn).await;
+        }
+        Ok(())
     }
 
     /// How long the next one that is put off stays away.

@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod pause;
 pub mod plan;
 pub mod preview;
+pub mod send_test;
 pub mod suppress;
 
 pub use lookup::Asked;

@@ -19,6 +19,7 @@ mod intake;
 mod keys;
 mod places;
 mod readme;
+mod send_test;
 mod settings;
 mod told;
 

@@ -1,4 +1,4 @@
-//! What ops ask: records in, learning, the daemon, the check.
+//! What ops ask: records in, learning, the daemon, the check, a test message.
 
 pub mod check;
 mod face;
@@ -7,3 +7,4 @@ pub mod learn;
 mod moved;
 mod reload;
 pub mod run;
+pub mod send_test;

@@ -2,7 +2,7 @@
 
 use replenish::domain::job::{Delivery, Outcome, Settled};
 use replenish::domain::reason::Reason;
-use replenish::store::{JobRef, Reclaimed, Settlement};
+use replenish::store::{Deferral, JobRef, Reclaimed, Settlement};
 
 use super::*;
 
@@ -11,6 +11,7 @@ cases! {
     two_offer_at_once
     settling_records_and_moves_on
     leases_are_reclaimed
+    what_is_put_off_leaves_no_trace_but_its_time
 }
 
 fn at(key: MemberKey, id: &str) -> JobRef {
@@ -46,6 +47,32 @@ async fn offers_are_made_once_and_in_order(place: Place) {
     assert_eq!(rest, ["a".into()]);
     assert!(store.offer(day(5), day(9), 9).await.unwrap().is_empty());
     assert_eq!(store.in_flight().await.unwrap(), 2);
+}
+
+/// A job that had no turn is due later, was never `sending`, and has no attempt and no transition for it.
+async fn what_is_put_off_leaves_no_trace_but_its_time(place: Place) {
+    let store = place.open().await;
+    let key = member(&store, "m").await;
+    let job = assembled(&store, key, "a", 4).await;
+    let before = store.job(&job).await.unwrap().unwrap();
+    let put_off = async |not_before| {
+        let deferral = Deferral { job: job.clone(), not_before, reason: Reason::Paced };
+        store.put_off(&[deferral]).await.unwrap()
+    };
+    assert_eq!(put_off(day(5)).await, [false], "nobody has offered it");
+    store.offer(day(4), day(9), 9).await.unwrap();
+    assert_eq!(put_off(day(5)).await, [true]);
+    let after = store.job(&job).await.unwrap().unwrap();
+    let job_now = &after.job;
+    assert_eq!((job_now.state, job_now.reason), (JobState::Scheduled, Some(Reason::Paced)));
+    assert_eq!((job_now.not_before, job_now.tries, job_now.attempts), (Some(day(5)), 0, 0));
+    assert_eq!((after.attempts.len(), after.transitions.len()), (0, before.transitions.len()));
+    assert!(store.offer(day(4), day(9), 9).await.unwrap().is_empty());
+    assert_eq!(store.in_flight().await.unwrap(), 0);
+    // never later than it is worth sending: then its end is noticed in time
+    store.offer(day(5), day(9), 9).await.unwrap();
+    put_off(day(99)).await;
+    assert_eq!(store.job(&job).await.unwrap().unwrap().job.not_before, Some(job_now.valid_until));
 }
 
 async fn two_offer_at_once(place: Place) {
