@@ -4,6 +4,7 @@ mod breaker;
 mod email;
 mod letter;
 mod pace;
+mod probe;
 mod reply;
 mod templates;
 mod turn;
@@ -13,6 +14,7 @@ mod webhook;
 pub use email::{Email, EmailOptions, Relay, RelayOptions, Tls};
 pub use letter::{Letter, Rendered};
 pub use pace::Pace;
+pub use probe::{Certificate, Probe};
 pub use templates::{Scope, Shop, TemplateError, Templates, sample};
 pub use turn::{PutOff, Turn};
 pub use unsubscribe::UnsubscribeLinks;
@@ -63,6 +65,14 @@ impl Channel {
         match self {
             Channel::Email(email) => email.deliver(letter, turn).await,
             Channel::Webhook(webhook) => webhook.deliver(letter, turn).await,
+        }
+    }
+
+    /// Asks each peer whether it is there: no message goes.
+    pub async fn probe(&self) -> Vec<Probe> {
+        match self {
+            Channel::Email(email) => email.probe().await,
+            Channel::Webhook(webhook) => vec![webhook.probe().await],
         }
     }
 

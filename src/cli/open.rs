@@ -147,7 +147,8 @@ pub async fn look_into_store(settings: &Settings) -> Option<Store> {
     Store::look_into(&store_url(settings)).await.ok()
 }
 
-fn store_url(settings: &Settings) -> String {
+/// The address of the store, with its password.
+pub fn store_url(settings: &Settings) -> String {
     match &settings.store {
         StoreUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
         StoreUrl::Postgres(url) => url.expose().to_owned(),

@@ -7,6 +7,7 @@ mod foresee;
 mod lookup;
 
 pub mod check;
+pub mod connect;
 pub mod diff;
 pub mod explain;
 pub mod forecast;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::domain::ids::Timestamp;
 
-pub use self::redis::RedisQueue;
+pub use self::redis::{RedisQueue, host_of};
 pub use transport::Transport;
 pub use worker::{Health, WorkerOptions, work};
 

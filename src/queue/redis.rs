@@ -55,6 +55,19 @@ impl RedisQueue {
         self.connection.clone()
     }
 
+    /// What answers there, with its version.
+    ///
+    /// # Errors
+    /// [`QueueError::Redis`].
+    pub async fn version(&self) -> Result<String, QueueError> {
+        let failed = |source| QueueError::Redis { host: self.host.clone(), source };
+        let asked = redis::cmd("INFO").arg("server").query_async(&mut self.connection.clone()).await;
+        let info: String = asked.map_err(failed)?;
+        let fact = |name| info.lines().find_map(|line: &str| line.strip_prefix(name)).map(str::trim);
+        let valkey = fact("valkey_version:").map(|version| format!("Valkey {version}"));
+        Ok(valkey.unwrap_or_else(|| format!("Redis {}", fact("redis_version:").unwrap_or_default())))
+    }
+
     /// Puts ids on the conveyor.
     ///
     /// # Errors
@@ -109,7 +122,7 @@ impl RedisQueue {
 }
 
 /// Host and port of a URL, for people: never its credentials.
-fn host_of(url: &str) -> String {
+pub fn host_of(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
     rest.split('/').next().unwrap_or_default().to_owned()

@@ -112,12 +112,19 @@ impl Store {
         on!(self, engine => engine.try_lock().await)
     }
 
-    /// One cheap query: can the store answer?
+    /// What answers, with its version: one cheap query.
     ///
     /// # Errors
-    /// When it cannot.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.ask(vec![Statement::new("SELECT 1", Vec::new())]).await.map(drop)
+    /// When nothing answers.
+    pub async fn version(&self) -> Result<String, StoreError> {
+        let (name, sql) = match self.dialect() {
+            Dialect::Sqlite => ("SQLite", "SELECT sqlite_version()"),
+            Dialect::Postgres => ("PostgreSQL", "SELECT current_setting('server_version')"),
+        };
+        let answer = self.ask_one(Statement::new(sql, Vec::new())).await?.pop();
+        let version = answer.map(|mut row| row.text()).transpose();
+        let version = version.map_err(|why| StoreError::corrupt("its version", "*", why))?;
+        Ok(format!("{name} {}", version.unwrap_or_default()))
     }
 
     fn dialect(&self) -> Dialect {

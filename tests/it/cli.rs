@@ -11,6 +11,7 @@ use crate::support::house::{Ran, ran};
 use crate::support::receiver::SECRET;
 
 mod asks;
+mod connect;
 mod demo;
 mod doubts;
 mod explained;

@@ -2,6 +2,7 @@
 
 mod folder;
 mod mail;
+mod probe;
 mod relay;
 mod smtp;
 

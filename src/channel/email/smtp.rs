@@ -40,7 +40,7 @@ enum Security {
 }
 
 /// Why a message was not handed over.
-enum Refusal {
+pub(super) enum Refusal {
     /// No connection that takes messages: nothing is said about this one.
     NotReady(String, Option<String>),
     /// The server took the connection and refuses this message.
@@ -131,7 +131,24 @@ impl Smtp {
         self.connect().await
     }
 
-    async fn connect(&self) -> Result<AsyncSmtpConnection, Refusal> {
+    /// How long each part of a talk may take.
+    pub fn patience(&self) -> Duration {
+        self.timeout
+    }
+
+    /// How it is reached, in words.
+    pub fn way(&self) -> String {
+        let way = match &self.security {
+            Security::None => "not encrypted",
+            Security::Starttls(_) => "encrypted by STARTTLS",
+            Security::Implicit(_) => "encrypted",
+        };
+        let login = if self.credentials.is_some() { ", logged in" } else { "" };
+        format!("{way}{login}")
+    }
+
+    /// A new connection, ready for a message.
+    pub async fn connect(&self) -> Result<AsyncSmtpConnection, Refusal> {
         let server = (self.host.as_str(), self.port);
         let tls = match &self.security {
             Security::Implicit(tls) => {
@@ -172,7 +189,7 @@ impl Smtp {
 }
 
 impl Refusal {
-    fn outcome(self) -> Outcome {
+    pub fn outcome(self) -> Outcome {
         match self {
             Refusal::NotReady(why, code) => not_ready(why, code),
             Refusal::Message(error) => answered(&error),

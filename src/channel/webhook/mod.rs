@@ -2,6 +2,7 @@
 
 mod body;
 mod network;
+mod probe;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::breaker::Breaker;
+use super::probe::Probe;
 use super::reply::redacted;
 use super::turn::{Gate, Gates};
 use super::{ChannelError, Letter, Pace, PutOff, Turn};
@@ -94,6 +96,10 @@ impl Webhook {
         self.0.local
     }
 
+    pub(super) async fn probe(&self) -> Probe {
+        self.0.probe().await
+    }
+
     pub(super) async fn turn(&self, patience: Duration) -> Result<Turn, PutOff> {
         self.0.gates.turn(None, patience).await
     }
@@ -163,6 +169,7 @@ fn client(options: &WebhookOptions) -> Result<Client, ChannelError> {
         .redirect(Policy::none())
         // a proxy would resolve names by itself, behind the check for private addresses
         .no_proxy()
+        .tls_info(true)
         .timeout(options.timeout)
         .connect_timeout(LONGEST_CONNECT.min(options.timeout / 2))
         .pool_idle_timeout(IDLE)
