@@ -5,7 +5,6 @@ mod email;
 mod letter;
 mod pace;
 mod probe;
-mod reply;
 mod templates;
 mod turn;
 mod unsubscribe;
@@ -24,6 +23,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::domain::job::Outcome;
+use crate::domain::reply;
 
 /// Where messages leave; cheap to clone.
 #[derive(Clone)]

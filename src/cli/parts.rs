@@ -50,6 +50,7 @@ impl Opened {
             unsubscribe,
             redis,
             retry: settings.retry.clone(),
+            bounces: settings.bounces.clone(),
             on_uncertain: on_uncertain(&settings),
             concurrency: settings.queue.concurrency,
             grace: settings.queue.grace.to_std()?,

@@ -13,6 +13,7 @@ use super::peers::{QueueUrl, StoreUrl, is_loopback, parse_queue, parse_store, pe
 use super::reader::{Kind, Section};
 use super::secret::{Secret, Surroundings, secret};
 use super::values;
+use crate::domain::feedback::BouncePolicy;
 use crate::domain::ids::ChannelName;
 use crate::domain::job::RetryPolicy;
 
@@ -41,6 +42,8 @@ pub struct Settings {
     pub intake: Intake,
     /// How patiently peers are tried again.
     pub retry: RetryPolicy,
+    /// How patiently soft bounces are borne.
+    pub bounces: BouncePolicy,
 }
 
 impl Settings {
@@ -59,6 +62,7 @@ impl Settings {
             ("channel", self.channels != other.channels),
             ("intake", self.intake != other.intake),
             ("retry", self.retry != other.retry),
+            ("bounces", self.bounces != other.bounces),
         ];
         differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
@@ -149,6 +153,7 @@ pub fn read(s: &mut Section<'_>, around: Surroundings<'_>) -> (Option<Settings>,
     let http = s.section("http", |s| http(s, &channels, around));
     let intake = s.section("intake", intake::read);
     let retry = s.section("retry", retry);
+    let bounces = s.section("bounces", bounces);
     let settings = timezone.zip(store).map(|(timezone, store)| Settings {
         timezone,
         locale,
@@ -161,6 +166,7 @@ pub fn read(s: &mut Section<'_>, around: Surroundings<'_>) -> (Option<Settings>,
         channels,
         intake,
         retry,
+        bounces,
     });
     (settings, outline)
 }
@@ -243,4 +249,14 @@ fn retry(s: &mut Section<'_>) -> RetryPolicy {
         s.problem("longest", "`retry.longest` is shorter than `retry.first`", "make it at least as long");
     }
     policy
+}
+
+fn bounces(s: &mut Section<'_>) -> BouncePolicy {
+    let default = BouncePolicy::default();
+    BouncePolicy {
+        soft_limit: s
+            .get("soft_limit", values::whole(1..=1000, "5"))
+            .map_or(default.soft_limit, |n| n as u32),
+        within: s.get("within", values::some_time("30d")).unwrap_or(default.within),
+    }
 }

@@ -16,7 +16,7 @@ use crate::channel::{Letter, Scope, TemplateError, Turn};
 use crate::domain::assemble::{Claim, claim};
 use crate::domain::change::Change;
 use crate::domain::guards::{UNSUITABLE, Verdict};
-use crate::domain::ids::{ChannelName, JobId};
+use crate::domain::ids::{ChannelName, JobId, Timestamp};
 use crate::domain::job::{Content, Delivery, Job, JobState, Outcome};
 use crate::domain::member::Member;
 use crate::domain::reason::Reason;
@@ -87,9 +87,21 @@ impl Deliveries {
             let reason = outcome.reason.map(Reason::as_str);
             tracing::warn!(job = %job.id, member = %handover.member.id, state = settled.state.as_str(), reason, code = outcome.code, "not delivered");
         }
+        if outcome.reason == Some(Reason::NoSuchMailbox) {
+            self.bounced(&at, &outcome, now).await;
+        }
         let state = settled.state;
         if self.outcomes.ask(Settlement { job: at, at: now, outcome, settled }).await == Some(true) {
             self.parts.tally.settled(state, &channel);
+        }
+    }
+
+    /// An address that its own server does not know gets no more mail; until that is recorded, each mail finds it out anew.
+    async fn bounced(&self, at: &JobRef, outcome: &Outcome, now: Timestamp) {
+        let words = [outcome.code.as_deref(), outcome.reply.as_deref()].into_iter().flatten();
+        let words = words.collect::<Vec<_>>().join(" ");
+        if let Err(error) = self.parts.store.bounce(at, &words, now).await {
+            tracing::warn!(%error, job = %at.job, "a bounce cannot be recorded");
         }
     }
 

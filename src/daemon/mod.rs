@@ -25,6 +25,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::channel::{Channel, Shop as ShopCard, UnsubscribeLinks};
+use crate::domain::feedback::BouncePolicy;
 use crate::domain::ids::ChannelName;
 use crate::domain::job::{OnUncertain, RetryPolicy};
 use crate::domain::shop::Knowledge;
@@ -57,6 +58,8 @@ pub struct Parts {
     pub redis: Option<RedisQueue>,
     /// How patiently a job is tried again.
     pub retry: RetryPolicy,
+    /// How patiently soft bounces are borne.
+    pub bounces: BouncePolicy,
     /// What becomes of an e-mail that may or may not have arrived.
     pub on_uncertain: OnUncertain,
     /// Deliveries at once.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
+use crate::domain::feedback::FeedbackKind;
 use crate::domain::ids::{ChannelName, RuleId};
 use crate::domain::job::JobState;
 use crate::domain::reason::Reason;
@@ -85,6 +86,11 @@ impl Tally {
             .increment(1);
     }
 
+    /// So many reports of this kind came back and were new.
+    pub fn feedback(&self, kind: FeedbackKind, count: u64) {
+        metrics::counter!("replenish_feedback_total", "kind" => kind.as_str()).increment(count);
+    }
+
     /// The counters now.
     pub fn count(&self) -> Count {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -117,6 +123,10 @@ pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
     metrics::describe_counter!(
         "replenish_put_off_total",
         "Jobs put off before their hand-over: peer rests, or rate used up"
+    );
+    metrics::describe_counter!(
+        "replenish_feedback_total",
+        "Bounces, complaints and opt-outs received over HTTP"
     );
     metrics::describe_gauge!("replenish_paused", "Pauses in force, by what they stop");
     metrics::describe_gauge!("replenish_in_flight", "Jobs queued or sending");

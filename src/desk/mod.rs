@@ -10,6 +10,7 @@ pub mod check;
 pub mod connect;
 pub mod diff;
 pub mod explain;
+pub mod feedback;
 pub mod forecast;
 pub mod import;
 pub mod jobs;

@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Secret;
 use crate::daemon::Reloaded;
+use crate::desk::feedback::Received;
+use crate::domain::feedback::Feedback;
 use crate::domain::member::Purpose;
 use crate::domain::problem::Problem;
 use crate::domain::reason::Language;
@@ -50,6 +52,9 @@ pub struct Face {
     pub token: Option<Secret>,
     /// Reads rules and templates again; with problems, the old ones stay.
     pub reload: Arc<dyn Fn() -> BoxFuture<'static, Result<Reloaded, Vec<Problem>>> + Send + Sync>,
+    /// Does and records what bounces, complaints and opt-outs lead to; `None` when the ledger fails, and the same may come
+    /// again.
+    pub receive: Arc<dyn Fn(Vec<Feedback>) -> BoxFuture<'static, Option<Received>> + Send + Sync>,
 }
 
 /// All routes.
@@ -122,6 +127,7 @@ mod tests {
             stop: Arc::new(|_, _| Box::pin(std::future::pending())),
             token: None,
             reload: Arc::new(|| Box::pin(std::future::pending())),
+            receive: Arc::new(|_| Box::pin(std::future::pending())),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Owns what callers with a token may do, and that no one else gets in; knows nothing of what their calls do.
 
-use axum::extract::{Request, State};
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
@@ -12,12 +13,18 @@ use serde_json::json;
 use sha2::Sha256;
 
 use super::Face;
+use crate::daemon::real_time;
+use crate::intake::Events;
+
+/// The largest body of events that is read, in bytes.
+const LARGEST_EVENTS: usize = 1024 * 1024;
 
 /// The routes below /v1. The layer stands before all of them, before unknown ones and other methods too: who shows no
 /// token learns nothing of what is there.
 pub(super) fn routes(face: &Face) -> Router<Face> {
     Router::new()
         .route("/reload", post(reload))
+        .route("/events", post(events).layer(DefaultBodyLimit::max(LARGEST_EVENTS)))
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here") })
         .layer(from_fn_with_state(face.clone(), with_token))
 }
@@ -27,6 +34,24 @@ async fn reload(State(face): State<Face>) -> Response {
         Ok(reloaded) => Json(reloaded).into_response(),
         Err(problems) => {
             (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "problems": problems }))).into_response()
+        }
+    }
+}
+
+async fn events(State(face): State<Face>, body: Bytes) -> Response {
+    let Events { reports, rejected } = Events::read(&body, real_time());
+    if reports.is_empty() && !rejected.is_empty() {
+        let how = "none of this is an event: send one JSON object, an array of them, or one a line";
+        return (StatusCode::BAD_REQUEST, Json(json!({ "error": how, "rejected": rejected })))
+            .into_response();
+    }
+    match (face.receive)(reports).await.map(serde_json::to_value) {
+        Some(Ok(mut answer)) => {
+            answer["rejected"] = json!(rejected);
+            Json(answer).into_response()
+        }
+        _ => {
+            refusal(StatusCode::SERVICE_UNAVAILABLE, "not all of this could be recorded: send the same again")
         }
     }
 }

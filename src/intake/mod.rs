@@ -1,12 +1,15 @@
-//! Owns the way in: order, member and product records out of a shop's files; knows nothing of where they are kept.
+//! Owns the way in: order, member and product records out of a shop's files, reports about its mail; knows nothing of
+//! where they are kept.
 //!
 //! Two halves meet in the cells of a row: `rows` reads (a file's bytes → cells by field), `records`
 //! understands (cells → a record, or the reason why not). `columns` says which header is which field.
 
 mod columns;
 mod error;
+mod events;
 mod records;
 mod rejects;
+mod report;
 mod rows;
 mod source;
 mod unpack;
@@ -27,8 +30,10 @@ use records::SoFar;
 use rows::{Bad, Row, Rows};
 
 pub use error::IntakeError;
+pub use events::{BadEvent, Events};
 pub use records::{OrderRow, Record};
 pub use rejects::{Reject, Rejects};
+pub use report::read_report;
 pub use source::{Format, Source};
 
 /// How the shop wants its files of one kind of record to be read.

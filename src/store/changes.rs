@@ -100,7 +100,8 @@ fn step(change: &Change, now: Timestamp) -> Result<Option<Statement>, StoreError
     Ok(Some(match change {
         Change::Start { job, at, lease_until, content: said } => Statement::new(
             "UPDATE job SET state = 'sending', changed_at = $2, handed_over_at = $3, content = $4, lease_until = $5, \
-             reason = NULL WHERE id = $1 AND state = 'queued'",
+             reason = NULL, sent_to = CASE WHEN channel = 'email' THEN \
+                (SELECT m.address FROM member m WHERE m.key = job.member) END WHERE id = $1 AND state = 'queued'",
             values![job.as_str(), now, *at, content(Some(said))?, *lease_until],
         ),
         Change::Defer(id, until, reason) => Statement::new(

@@ -1,12 +1,13 @@
 //! The only SQL: history, people, priors and the ledger, over SQLite or PostgreSQL; decides nothing.
 //!
-//! What both engines can say in the same words (`people`, `priors`, `search`, most of `ledger`) is written once, as
+//! What both engines can say in the same words (`people`, `feedback`, `priors`, `search`, most of `ledger`) is written once, as
 //! `Statement`s; an engine adds how a transaction runs, how records come in fast, and how members are locked.
 
 mod budget;
 mod catalog;
 mod changes;
 mod error;
+mod feedback;
 mod history;
 mod ledger;
 mod merge;
@@ -23,6 +24,7 @@ mod view;
 use std::sync::Arc;
 
 pub use error::StoreError;
+pub use feedback::{About, Addressee, Returned};
 pub use history::Stored;
 pub use ledger::{Decided, Deferral, JobRef, Pick, Reclaimed, Settlement};
 pub use pauses::Pause;

@@ -141,7 +141,7 @@ fn standing(row: &mut Row) -> Result<Standing, String> {
     Ok(Standing { whom, what, because: row.text()?, at: row.time()? })
 }
 
-fn opt_out(whom: &Whom, what: &Suppression, because: &str, at: Timestamp) -> Statement {
+pub(super) fn opt_out(whom: &Whom, what: &Suppression, because: &str, at: Timestamp) -> Statement {
     let (column, select, who) = match whom {
         Whom::Member(id) => {
             ("member", "SELECT key, $2, $3, $4, $5, $6 FROM member WHERE id = $1", id.to_string())
@@ -163,7 +163,7 @@ fn opt_out(whom: &Whom, what: &Suppression, because: &str, at: Timestamp) -> Sta
 
 /// Wakes the members concerned, then lets go of what guards held back: in this order, so that a decision under way is
 /// waited for before its holds are looked at.
-fn wake(whom: &Whom) -> [Statement; 2] {
+pub(super) fn wake(whom: &Whom) -> [Statement; 2] {
     let (column, who) = match whom {
         Whom::Member(id) => ("id", id.to_string()),
         Whom::Address(email) => ("address", address(email)),

@@ -11,6 +11,7 @@ use crate::support::house::{Ran, ran};
 use crate::support::receiver::SECRET;
 
 mod asks;
+mod bounces;
 mod connect;
 mod demo;
 mod doubts;

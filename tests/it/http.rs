@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use replenish::daemon::Reloaded;
+use replenish::desk::feedback::Received;
+use replenish::domain::feedback::{Feedback, FeedbackKind};
 use replenish::domain::member::Purpose;
 use replenish::domain::reason::Language;
 use replenish::http::{Face, router, serve};
@@ -20,6 +22,7 @@ struct Running {
     base: String,
     troubles: Arc<Mutex<Vec<(String, String)>>>,
     stops: Stops,
+    reports: Arc<Mutex<Vec<Feedback>>>,
     stop: CancellationToken,
     served: JoinHandle<std::io::Result<()>>,
 }
@@ -32,7 +35,8 @@ async fn running() -> Running {
 async fn running_with(token: Option<&str>) -> Running {
     let troubles = Arc::new(Mutex::new(Vec::new()));
     let stops = Stops::default();
-    let (told, recorded) = (troubles.clone(), stops.clone());
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    let (told, recorded, received) = (troubles.clone(), stops.clone(), reports.clone());
     let face = Face {
         troubles: Arc::new(move || told.lock().unwrap().clone()),
         rules: Arc::new(|| "0123456789abcdef".to_owned()),
@@ -60,12 +64,21 @@ async fn running_with(token: Option<&str>) -> Running {
             let reloaded = Reloaded { rules_hash: "0123456789abcdef".to_owned(), changed: true };
             Box::pin(async move { Ok(reloaded) })
         }),
+        receive: Arc::new(move |reports| {
+            let received = received.clone();
+            Box::pin(async move {
+                let broken = reports.iter().any(|r| r.id.as_deref() == Some("broken"));
+                let read = reports.len() as u64;
+                received.lock().unwrap().extend(reports);
+                (!broken).then(|| Received { read, recorded: read, ..Received::default() })
+            })
+        }),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let stop = CancellationToken::new();
     let served = tokio::spawn(serve(listener, router(face), stop.clone()));
-    Running { client: client(), base, troubles, stops, stop, served }
+    Running { client: client(), base, troubles, stops, reports, stop, served }
 }
 
 fn client() -> Client {
@@ -263,6 +276,7 @@ async fn whoever_shows_no_token_learns_nothing_of_what_is_there() {
         (Method::GET, "/v1/reload"),
         (Method::GET, "/v1/nothing"),
         (Method::GET, "/v1/reload/nothing"),
+        (Method::POST, "/v1/events"),
     ];
     for (method, path) in everywhere {
         for shown in
@@ -288,4 +302,44 @@ async fn without_a_token_in_the_settings_nobody_may_call() {
         assert_eq!(status, 403, "{shown:?}");
         assert!(body.contains("set `token` under [http]"), "{body}");
     }
+}
+
+/// The status and the answer to events posted with the token.
+async fn told(face: &Running, body: impl Into<reqwest::Body>) -> (u16, serde_json::Value) {
+    let request = face.client.post(format!("{}/v1/events", face.base)).bearer_auth("s3cret").body(body);
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    let text = answer.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)))
+}
+
+#[tokio::test]
+async fn events_are_taken_in_and_the_good_ones_count_beside_bad_ones() {
+    let face = running_with(Some("s3cret")).await;
+    let good = r#"{"type":"bounce","member":"m1"}"#;
+    let (status, answer) = told(&face, format!("{good}\n{{}}\n{good}")).await;
+    assert_eq!((status, &answer["read"], &answer["recorded"]), (200, &2.into(), &2.into()), "{answer}");
+    assert_eq!(answer["rejected"][0]["line"], 2);
+    assert!(answer["rejected"][0]["reason"].as_str().unwrap().contains("type"), "{answer}");
+    let kinds: Vec<_> = face.reports.lock().unwrap().iter().map(|report| report.kind).collect();
+    assert_eq!(kinds, [FeedbackKind::HardBounce; 2]);
+    for body in ["", "nonsense", "[{}]", "[{", "{}"] {
+        let (status, answer) = told(&face, body).await;
+        assert_eq!(status, 400, "{body}: {answer}");
+        assert!(answer["error"].is_string() && answer["rejected"].is_array(), "{answer}");
+    }
+    assert_eq!(told(&face, "[]").await.0, 200);
+    let (status, answer) = told(&face, r#"{"type":"bounce","member":"m1","id":"broken"}"#).await;
+    assert_eq!(status, 503);
+    assert!(answer["error"].as_str().unwrap().contains("again"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_megabyte_of_events_is_read_and_no_more() {
+    let face = running_with(Some("s3cret")).await;
+    let event = r#"{"type":"bounce","member":"m1"}"#;
+    let padded = |size: usize| format!("{event}{}", " ".repeat(size - event.len()));
+    assert_eq!(told(&face, padded(1024 * 1024)).await.0, 200);
+    assert_eq!(told(&face, padded(1024 * 1024 + 1)).await.0, 413);
+    assert_eq!(face.reports.lock().unwrap().len(), 1);
 }

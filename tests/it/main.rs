@@ -10,6 +10,7 @@ mod cli;
 mod config;
 mod contract;
 mod diff;
+mod events;
 mod fleet;
 mod guards;
 mod http;

@@ -1,4 +1,4 @@
-//! Owns what the HTTP face is told by a running process: readiness, metrics, opt-outs, reloads.
+//! Owns what the HTTP face is told by a running process: readiness, metrics, opt-outs, bounces, reloads.
 
 use std::sync::Arc;
 
@@ -9,7 +9,9 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use super::reload::Reload;
 use crate::config::Secret;
 use crate::daemon::{Parts, real_time};
+use crate::desk::feedback::{self, Received};
 use crate::desk::suppress;
+use crate::domain::feedback::Feedback;
 use crate::domain::member::{MemberView, Purpose, Suppression};
 use crate::domain::reason::Language;
 use crate::http::Face;
@@ -23,6 +25,7 @@ pub fn router(
     reload: Arc<Reload>,
 ) -> Router {
     let (for_rules, for_language, for_stop) = (parts.clone(), parts.clone(), parts.clone());
+    let for_receive = parts.clone();
     let readiness = parts.readiness.clone();
     let troubles = move || {
         let all = readiness.troubles().into_iter();
@@ -39,6 +42,7 @@ pub fn router(
             let reload = reload.clone();
             async move { reload.reload().await }.boxed()
         }),
+        receive: Arc::new(move |reports| receive(for_receive.clone(), reports).boxed()),
     })
 }
 
@@ -61,6 +65,17 @@ async fn stop(parts: Arc<Parts>, token: String, purpose: Option<Purpose>) -> boo
     let knowledge = parts.knowledge();
     let recorded = suppress::add(&parts.store, &knowledge, real_time(), whom, what, "unsubscribe link").await;
     recorded.inspect_err(|error| tracing::error!(%error, member, "an opt-out cannot be recorded")).is_ok()
+}
+
+/// Acts on reports; none when the ledger fails.
+async fn receive(parts: Arc<Parts>, reports: Vec<Feedback>) -> Option<Received> {
+    let (store, knowledge) = (&parts.store, parts.knowledge());
+    let received = feedback::receive(store, &knowledge, &parts.bounces, real_time(), reports).await;
+    let received = received.inspect_err(|error| tracing::error!(%error, "events cannot be recorded")).ok()?;
+    for (kind, count) in &received.kinds {
+        parts.tally.feedback(*kind, *count);
+    }
+    Some(received)
 }
 
 async fn view(parts: &Parts, member: MemberKey) -> Result<Option<MemberView>, StoreError> {

@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 
 use crate::cli::output::{Output, local, quiet, state, strong};
-use crate::desk::jobs::{AttemptFacts, JobSheet, OccasionFacts};
+use crate::desk::jobs::{AttemptFacts, FeedbackFacts, JobSheet, OccasionFacts};
 
 /// The whole sheet.
 ///
@@ -102,6 +102,12 @@ fn course(job: &JobSheet, zone: Tz, out: Output) -> anyhow::Result<()> {
         out.heading("Attempts")?;
         let rows = job.attempts.iter().map(|attempt| attempt_row(attempt, zone)).collect();
         out.table(&["at", "outcome", "reason", "code", "relay", "reply"], &[], rows)?;
+    }
+    if !job.feedback.is_empty() {
+        out.heading("Came back")?;
+        let row =
+            |f: &FeedbackFacts| vec![local(f.at, zone), f.kind.as_str().replace('_', " "), f.detail.clone()];
+        out.table(&["at", "what", "said"], &[], job.feedback.iter().map(row).collect())?;
     }
     if !job.history.is_empty() {
         out.heading("History")?;

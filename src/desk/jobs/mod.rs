@@ -11,7 +11,7 @@ pub use cancel::{Cancelled, cancel};
 pub use list::{JobLine, list};
 pub use replay::{Replayed, replay};
 pub use search::Selection;
-pub use show::{AttemptFacts, EvidenceFacts, JobSheet, OccasionFacts, TransitionFacts, show};
+pub use show::{AttemptFacts, EvidenceFacts, FeedbackFacts, JobSheet, OccasionFacts, TransitionFacts, show};
 
 /// Whether a person's decision is written, or only told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use super::search::{Selection, search};
 use crate::desk::DeskError;
 use crate::domain::assemble::judge_job;
 use crate::domain::catalog::Catalog;
+use crate::domain::feedback::FeedbackKind;
 use crate::domain::ids::{Cycle, Day, JobId, MemberId, RuleId, Timestamp};
 use crate::domain::job::{Content, Job, JobState, Judgement};
 use crate::domain::member::Purpose;
@@ -16,7 +17,7 @@ use crate::domain::occasion::{Evidence, Occasion, OccasionState};
 use crate::domain::reason::{Language, Reason};
 use crate::domain::shop::Knowledge;
 use crate::domain::wording::why;
-use crate::store::{Attempt, JobRecord, ListedAs, Store, Transition};
+use crate::store::{Attempt, JobRecord, ListedAs, Returned, Store, Transition};
 
 /// Everything about one job.
 #[derive(Debug, Clone, Serialize)]
@@ -75,6 +76,8 @@ pub struct JobSheet {
     pub attempts_used: u32,
     /// Every state it was in.
     pub history: Vec<TransitionFacts>,
+    /// The bounces, complaints and opt-outs that came back.
+    pub feedback: Vec<FeedbackFacts>,
 }
 
 /// An occasion as a person reads it.
@@ -138,6 +141,17 @@ pub struct TransitionFacts {
     pub reason: Option<Reason>,
 }
 
+/// Something that came back.
+#[derive(Debug, Clone, Serialize)]
+pub struct FeedbackFacts {
+    /// When it happened.
+    pub at: Timestamp,
+    /// What was reported.
+    pub kind: FeedbackKind,
+    /// What was said.
+    pub detail: String,
+}
+
 impl From<Attempt> for AttemptFacts {
     fn from(attempt: Attempt) -> Self {
         let o = attempt.outcome;
@@ -149,6 +163,12 @@ impl From<Attempt> for AttemptFacts {
 impl From<Transition> for TransitionFacts {
     fn from(t: Transition) -> Self {
         Self { at: t.at, state: t.state, reason: t.reason }
+    }
+}
+
+impl From<Returned> for FeedbackFacts {
+    fn from(r: Returned) -> Self {
+        Self { at: r.at, kind: r.kind, detail: r.detail }
     }
 }
 
@@ -179,7 +199,7 @@ pub async fn show(
         return Ok(desk.sheet(line, &listed.member, &occasions));
     }
     let job_id = JobId::from(id);
-    let record = store.job(&job_id).await?.ok_or(DeskError::UnknownJob(job_id))?;
+    let record = store.job(&job_id).await?.ok_or_else(|| DeskError::UnknownJob(job_id.clone()))?;
     let view = match record.job.content {
         None if !record.job.state.is_final() => {
             store.view(record.key, now, knowledge.caps_since(now)).await?
@@ -188,6 +208,7 @@ pub async fn show(
     };
     let judged = view.map(|view| judge_job(&view, &record.job, &knowledge.shop(&catalog), now));
     let mut sheet = desk.job(record, mail_domain);
+    sheet.feedback = store.feedback(&job_id).await?.into_iter().map(FeedbackFacts::from).collect();
     if let Some((_, verdict, content)) = judged {
         sheet.verdict_now = Some(verdict.to_string());
         sheet.guards = guards(content.as_deref());
@@ -235,6 +256,7 @@ impl Sheets<'_> {
             verdict_now: None,
             attempts: Vec::new(),
             history: Vec::new(),
+            feedback: Vec::new(),
         }
     }
 

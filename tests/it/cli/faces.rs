@@ -4,7 +4,7 @@ use super::{NOW, Shop, commands_in, end, program};
 use crate::support::house::Ran;
 
 /// The options that each command promises.
-const OPTIONS: [(&str, &str); 17] = [
+const OPTIONS: [(&str, &str); 18] = [
     ("", "--config --json --version --help"),
     ("demo", "--folder"),
     ("import", "--format"),
@@ -16,6 +16,7 @@ const OPTIONS: [(&str, &str); 17] = [
     ("run", "--role --once --now --force-now"),
     ("explain", "--member --address --order --job --now"),
     ("check", "--deny-warnings"),
+    ("bounces", "--maildir --events"),
     ("jobs list", FILTERS),
     ("jobs show", "--lang"),
     ("jobs replay", "--dry-run --yes"),

@@ -45,6 +45,7 @@ fn the_shipped_settings_show_the_defaults() {
     let shown = load(&shipped.join("replenish.toml"), None, &Environment::new()).unwrap().settings;
     let bare = load_in(&folder(&[]), &[]).unwrap().settings;
     assert_eq!(shown.retry, bare.retry);
+    assert_eq!(shown.bounces, bare.bounces);
     assert_eq!(shown.intake, bare.intake);
     assert_eq!(shown.queue, bare.queue);
     assert_eq!(shown.http, bare.http);

@@ -2,6 +2,7 @@
 
 mod decisions;
 mod deliveries;
+mod feedback;
 mod history;
 mod ledger;
 mod pauses;

@@ -153,6 +153,7 @@ CREATE TABLE job (
     valid_until    BIGINT NOT NULL,
     assembled_at   BIGINT NOT NULL,
     handed_over_at BIGINT,
+    sent_to        TEXT,                                -- the e-mail address, in lower case, of the last hand-over by e-mail
     attempts       BIGINT NOT NULL,
     tries          BIGINT NOT NULL,
     reason         TEXT,
@@ -180,6 +181,19 @@ CREATE TABLE attempt (
     relay  TEXT
 );
 CREATE INDEX attempt_job ON attempt (job);
+
+-- What came back about messages and addresses. No address stands here: the identity is a hash.
+CREATE TABLE feedback (
+    n        BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    identity TEXT NOT NULL UNIQUE,                      -- what makes the same report the same
+    job      BIGINT,
+    member   BIGINT,
+    kind     TEXT NOT NULL,                             -- hard_bounce, soft_bounce, complaint, opt_out
+    at       BIGINT NOT NULL,
+    detail   TEXT NOT NULL
+);
+CREATE INDEX feedback_job ON feedback (job) WHERE job IS NOT NULL;
+CREATE INDEX feedback_member ON feedback (member, at) WHERE member IS NOT NULL;
 
 -- When members came into their lifecycle stages.
 CREATE TABLE stage_change (

@@ -4,7 +4,7 @@
 const KEPT: usize = 300;
 
 /// A peer's words as the ledger may keep them: one line, no e-mail addresses, at most 300 characters.
-pub(super) fn redacted(words: &str) -> String {
+pub fn redacted(words: &str) -> String {
     let line = one_line(words);
     let mut kept = String::with_capacity(line.len().min(4 * KEPT));
     for piece in line.split_inclusive(delimits) {
@@ -19,7 +19,7 @@ pub(super) fn redacted(words: &str) -> String {
 }
 
 /// Line breaks, other control characters and runs of white space become single spaces.
-pub(super) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()) {
         if !line.is_empty() {
