@@ -16,7 +16,7 @@ pub use pace::Pace;
 pub use probe::{Certificate, Probe};
 pub use templates::{Scope, Shop, TemplateError, Templates, sample};
 pub use turn::{PutOff, Turn};
-pub use unsubscribe::UnsubscribeLinks;
+pub use unsubscribe::{Link, UnsubscribeLinks};
 pub use webhook::{Webhook, WebhookOptions, webhook_body};
 
 use std::path::Path;

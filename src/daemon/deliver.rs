@@ -75,7 +75,7 @@ impl Deliveries {
         let started = tokio::time::Instant::now();
         let channel = handover.job.channel.clone();
         // A defect in one delivery ends that job's attempt, not the worker.
-        let sent = AssertUnwindSafe(self.hand_over(&at, &handover, turn)).catch_unwind().await;
+        let sent = AssertUnwindSafe(self.hand_over(&handover, turn)).catch_unwind().await;
         let outcome = sent.unwrap_or_else(|_| self.panicked(&channel));
         metrics::histogram!("replenish_delivery_seconds", "channel" => channel.to_string())
             .record(started.elapsed().as_secs_f64());
@@ -112,12 +112,12 @@ impl Deliveries {
         Outcome::new(result, Some(Reason::Panicked))
     }
 
-    async fn hand_over(&self, at: &JobRef, handover: &Handover, turn: Option<Turn>) -> Outcome {
+    async fn hand_over(&self, handover: &Handover, turn: Option<Turn>) -> Outcome {
         let job = &handover.job;
         let Some(channel) = self.parts.channels.get(&job.channel) else {
             return Outcome::new(Delivery::Permanent, Some(Reason::ChannelMissing));
         };
-        let letter = match self.letter(at, handover) {
+        let letter = match self.letter(handover) {
             Ok(letter) => letter,
             Err(error) => {
                 let outcome = Outcome::new(Delivery::Permanent, Some(Reason::TemplateError));
@@ -132,7 +132,7 @@ impl Deliveries {
         }
     }
 
-    fn letter(&self, at: &JobRef, handover: &Handover) -> Result<Letter, TemplateError> {
+    fn letter(&self, handover: &Handover) -> Result<Letter, TemplateError> {
         let Handover { job, member, content, guide } = handover;
         let mut letter = Letter {
             job: job.id.clone(),
@@ -143,7 +143,7 @@ impl Deliveries {
             content: content.clone(),
             email: member.email.clone(),
             contacts: member.contacts.clone(),
-            unsubscribe_url: self.parts.unsubscribe.url(at.member),
+            unsubscribe_url: self.parts.unsubscribe.url(&member.id, &job.id),
             rendered: None,
             sent_at: real_time(),
             now: self.parts.clock.now(),

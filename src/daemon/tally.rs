@@ -107,47 +107,43 @@ impl Tally {
     }
 }
 
+/// What the counters count, for Prometheus.
+const COUNTERS: &[(&str, &str)] = &[
+    ("replenish_occasions_total", "Occasions planned, moved and withdrawn"),
+    ("replenish_jobs_total", "Jobs by the state a hand-over left them in"),
+    ("replenish_skipped_total", "Occasions and jobs that a guard ended, by reason"),
+    ("replenish_unsuitable_total", "What did not suit a member, and what was done about it"),
+    ("replenish_put_off_total", "Jobs put off before their hand-over: peer rests, or rate used up"),
+    ("replenish_feedback_total", "Bounces, complaints and opt-outs received over HTTP"),
+];
+
+/// What the gauges show.
+const GAUGES: &[(&str, &str)] = &[
+    ("replenish_paused", "Pauses in force, by what they stop"),
+    ("replenish_in_flight", "Jobs queued or sending"),
+    ("replenish_worker_well", "1 while the worker polls its queue"),
+    ("replenish_worker_restarts", "Restarts of the worker since the start"),
+    ("replenish_priors_pairs", "Member and item pairs the priors were learnt from"),
+    ("replenish_usual_interval_days", "Days between purchases of an item, as learnt last"),
+    ("replenish_continues", "Share that buys an item again after so many purchases"),
+    ("replenish_items_moved", "Items that learning last moved by more than a tenth"),
+    ("replenish_rules_info", "1 for the hash of the rules in force"),
+    ("replenish_rules_valid", "1 when the rules and templates on disk were valid when last read"),
+    ("replenish_rules_loaded_timestamp_seconds", "When the rules in force were read last"),
+];
+
 /// Starts collecting metrics for this process; the handle renders them for Prometheus.
 ///
 /// # Errors
 /// When the process collects metrics already.
 pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new().install_recorder()?;
-    metrics::describe_counter!("replenish_occasions_total", "Occasions planned, moved and withdrawn");
-    metrics::describe_counter!("replenish_jobs_total", "Jobs by the state a hand-over left them in");
-    metrics::describe_counter!("replenish_skipped_total", "Occasions and jobs that a guard ended, by reason");
-    metrics::describe_counter!(
-        "replenish_unsuitable_total",
-        "What did not suit a member, and what was done about it"
-    );
-    metrics::describe_counter!(
-        "replenish_put_off_total",
-        "Jobs put off before their hand-over: peer rests, or rate used up"
-    );
-    metrics::describe_counter!(
-        "replenish_feedback_total",
-        "Bounces, complaints and opt-outs received over HTTP"
-    );
-    metrics::describe_gauge!("replenish_paused", "Pauses in force, by what they stop");
-    metrics::describe_gauge!("replenish_in_flight", "Jobs queued or sending");
-    metrics::describe_gauge!("replenish_worker_well", "1 while the worker polls its queue");
-    metrics::describe_gauge!("replenish_worker_restarts", "Restarts of the worker since the start");
-    metrics::describe_gauge!("replenish_priors_pairs", "Member and item pairs the priors were learnt from");
-    metrics::describe_gauge!(
-        "replenish_usual_interval_days",
-        "Days between purchases of an item, as learnt last"
-    );
-    metrics::describe_gauge!("replenish_continues", "Share that buys an item again after so many purchases");
-    metrics::describe_gauge!("replenish_items_moved", "Items that learning last moved by more than a tenth");
-    metrics::describe_gauge!("replenish_rules_info", "1 for the hash of the rules in force");
-    metrics::describe_gauge!(
-        "replenish_rules_valid",
-        "1 when the rules and templates on disk were valid when last read"
-    );
-    metrics::describe_gauge!(
-        "replenish_rules_loaded_timestamp_seconds",
-        "When the rules in force were read last"
-    );
+    for (name, what) in COUNTERS {
+        metrics::describe_counter!(*name, *what);
+    }
+    for (name, what) in GAUGES {
+        metrics::describe_gauge!(*name, *what);
+    }
     metrics::describe_histogram!("replenish_delivery_seconds", "Time of one hand-over");
     Ok(handle)
 }

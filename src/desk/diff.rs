@@ -156,6 +156,10 @@ fn open(member: &Foreseen) -> BTreeMap<&OccasionKey, &Occasion> {
 /// likely as not. A further step of the same rule is no second message.
 fn has_had_its_message(new: &Occasion, member: &Foreseen, shop: &Shop<'_>) -> bool {
     let Some(rule) = shop.rules.get(&new.key.rule) else { return false };
+    // The member asked for this one.
+    if new.key.cycle.again_on().is_some() {
+        return false;
+    }
     let view = &member.view;
     let overlap = |old: &Occasion| {
         let history = crate::domain::order::PurchaseHistory::fold(&view.lines, shop.catalog, shop.zone);

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod preview;
 pub mod send_test;
 pub mod suppress;
+pub mod unsubscribe;
 
 pub use lookup::Asked;
 

@@ -192,7 +192,7 @@ impl Desk<'_> {
             MemberMoment::Anniversary => EventKind::Anniversary(1),
         };
         let (language, today) = (Language::of(locale), self.now.date_naive());
-        let reason = happening::sentence(language, &event, &day(language, today - *after, today));
+        let reason = happening::sentence(language, &event, &day(language, today - *after, today), None);
         Content { items: Vec::new(), cautions: Vec::new(), reason, ..sample(locale) }
     }
 

@@ -70,8 +70,7 @@ pub async fn add(
         let skip = move |view: &MemberView, catalog: &Catalog| {
             let shop = known.shop(catalog);
             let opt_out = OptOut { what: &what, view, person: &Person::of(view, &shop) };
-            let over = what.until.is_some_and(|until| until <= now);
-            if over { (Vec::new(), 0) } else { opt_out.apply(&known.rules) }
+            if !what.holds(now) { (Vec::new(), 0) } else { opt_out.apply(&known.rules) }
         };
         let decided =
             store.decide(Pick::Members(page.to_vec()), now, knowledge.caps_since(now), skip).await?;
@@ -164,6 +163,6 @@ fn line(standing: Standing, by_address: bool, now: Timestamp) -> SuppressionLine
         what: SuppressionFacts::from(&standing.what),
         because: standing.because,
         at: standing.at,
-        holds: standing.what.until.is_none_or(|until| until > now),
+        holds: standing.what.holds(now),
     }
 }

@@ -120,7 +120,12 @@ impl Feedback {
             (false, "") => said.to_owned(),
             (false, detail) => format!("{said}: {detail}"),
         };
-        Some(Consequence { member, address, what: Suppression { purpose, item: None, until }, because })
+        Some(Consequence {
+            member,
+            address,
+            what: Suppression { purpose, item: None, until, again: None },
+            because,
+        })
     }
 }
 

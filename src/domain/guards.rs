@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
 use super::catalog::{Item, Level};
-use super::ids::{ChannelName, JobId, MemberId, RuleId, Timestamp};
+use super::ids::{ChannelName, Day, JobId, MemberId, RuleId, Timestamp};
 use super::job::{Job, JobState, Judgement};
 use super::member::{Purpose, Suppression};
 use super::occasion::{Occasion, OccasionState};
@@ -130,13 +130,14 @@ impl<'a> Judge<'a> {
         let last = days.last().map(|d| d.day);
         let kept = days
             .iter()
-            .any(|d| d.day == occasion.anchor_day || d.anchor.as_str() == occasion.key.cycle.as_str());
+            .any(|d| d.day == occasion.anchor_day || d.anchor.as_str() == occasion.key.cycle.anchor());
         if matches!(self.rule.trigger, Trigger::Member(..)) {
             return Verdict::Send;
         }
         match self.rule.trigger {
             Trigger::Need(_)
-                if last.is_some_and(|day| day > occasion.anchor_day) && !self.is_last(occasion) =>
+                if last.is_some_and(|day| day > occasion.anchor_day) && !self.is_last(occasion)
+                    || self.was_bought_since_asked(occasion) =>
             {
                 Verdict::Skip(Reason::Reordered)
             }
@@ -200,7 +201,19 @@ impl<'a> Judge<'a> {
     /// The anchor's order is still the item's latest, whatever its corrected date.
     fn is_last(&self, occasion: &Occasion) -> bool {
         let days = self.person.days(self.rule.per, occasion.key.item);
-        days.last().is_some_and(|d| d.anchor.as_str() == occasion.key.cycle.as_str())
+        days.last().is_some_and(|d| d.anchor.as_str() == occasion.key.cycle.anchor())
+    }
+
+    /// The member asked to be reminded again, and has bought the item meanwhile, if on the very day.
+    fn was_bought_since_asked(&self, occasion: &Occasion) -> bool {
+        let (day, item) = (occasion.key.cycle.again_on(), occasion.key.item);
+        let is_wish = |s: &&Suppression| {
+            day.is_some()
+                && s.until.map(|until| Day::of(until, self.shop.zone)) == day
+                && s.item.as_ref().is_some_and(|name| self.person.names(name, item))
+        };
+        let asked = self.person.view.suppressions.iter().filter(is_wish).filter_map(|s| s.again).max();
+        asked.is_some_and(|at| self.person.bought_after(item, at))
     }
 
     fn suitable(&self, occasion: &Occasion) -> Verdict {
@@ -229,6 +242,7 @@ impl<'a> Judge<'a> {
                 && o.key != occasion.key
                 && !self.is_same_turn(o, occasion)
                 && o.anchor_day == occasion.anchor_day
+                && o.key.cycle.again_on() >= occasion.key.cycle.again_on()
                 && is_reminder(&o.key.rule)
                 && same_need(o.key.item)
         });
@@ -264,9 +278,7 @@ impl<'a> Judge<'a> {
 
     fn suppressed_by(&self, concerns: impl Fn(&Suppression) -> bool) -> Verdict {
         let holds = |s: &&Suppression| {
-            concerns(s)
-                && s.purpose.is_none_or(|p| p == self.rule.purpose())
-                && s.until.is_none_or(|until| until > self.now)
+            concerns(s) && s.purpose.is_none_or(|p| p == self.rule.purpose()) && s.holds(self.now)
         };
         // The longest opt-out counts; one without an end holds for ever.
         let until =

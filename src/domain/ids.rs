@@ -58,6 +58,28 @@ string_id!(
     JobId
 );
 
+/// Parts the anchor from the day in the cycle of a reminder that the member asked for.
+const AGAIN: &str = "/again-";
+
+impl Cycle {
+    /// The turn that a member asked for: to be reminded again on that day of what `anchor` brought.
+    pub fn again(anchor: &OrderId, on: Day) -> Self {
+        Self::from(format!("{anchor}{AGAIN}{on}"))
+    }
+
+    /// The day for which the member asked to be reminded again; none for an ordinary turn.
+    pub fn again_on(&self) -> Option<Day> {
+        let (_, day) = self.as_str().rsplit_once(AGAIN)?;
+        day.parse::<NaiveDate>().ok().map(Day::from)
+    }
+
+    /// The anchor's order, where a purchase is behind the turn.
+    pub fn anchor(&self) -> &str {
+        let whole = self.as_str();
+        self.again_on().and_then(|_| whole.rsplit_once(AGAIN)).map_or(whole, |(anchor, _)| anchor)
+    }
+}
+
 impl ChannelName {
     /// True for the e-mail channel; every other name is a webhook.
     pub fn is_email(&self) -> bool {

@@ -171,6 +171,15 @@ pub struct Suppression {
     pub item: Option<String>,
     /// When it ends; `None` holds for ever.
     pub until: Option<Timestamp>,
+    /// When the member asked to be reminded of the item again at `until`; `None`: nobody asked.
+    pub again: Option<Timestamp>,
+}
+
+impl Suppression {
+    /// True until its end.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| until > now)
+    }
 }
 
 /// All that a decision about one member needs, as known at one instant.

@@ -70,7 +70,7 @@ pub struct Evidence {
     pub quantity: f64,
     /// The anchor's day, where a purchase is behind it.
     pub last_purchase: Option<NaiveDate>,
-    /// What happened to the member, and on which day, where no purchase is behind it.
+    /// What happened to the member, or what the member asked for, and on which day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<(EventKind, NaiveDate)>,
     /// The forecast behind a reminder; none for a care message.
@@ -94,6 +94,15 @@ pub enum EventKind {
     Festival(String),
     /// So many years since joining.
     Anniversary(u32),
+    /// Asked to be reminded of the item again.
+    AskedAgain,
+}
+
+impl EventKind {
+    /// True of what happened about an item: the purchases are behind the occasion as well.
+    pub fn is_about_item(&self) -> bool {
+        matches!(self, EventKind::AskedAgain)
+    }
 }
 
 /// The forecast behind a reminder.

@@ -197,6 +197,26 @@ impl<'a> Person<'a> {
         catalog.item_id(item) == name || bought.into_iter().any(of_product)
     }
 
+    /// The member's last wish to be reminded of this item again, and the instant for it, while nothing of the item was
+    /// bought since the wish. A wish for what is wider than the items of `level` is one for those bought last.
+    pub fn asked_again(&self, level: Level, item: Item) -> Option<(Timestamp, Timestamp)> {
+        let asked =
+            self.view.suppressions.iter().filter_map(|s| Some((s.again?, s.until?, s.item.as_ref()?)));
+        let last = |item| self.days(level, item).last().map(|last| last.day);
+        let means = |name: &str| {
+            let named = self.items(level).filter(|(other, _)| self.names(name, *other));
+            self.names(name, item) && named.filter_map(|(other, _)| last(other)).max() == last(item)
+        };
+        let asked = asked.filter(|(at, _, name)| !self.bought_after(item, *at) && means(name));
+        asked.map(|(at, until, _)| (at, until)).max()
+    }
+
+    /// True when the member bought of the item after that instant.
+    pub fn bought_after(&self, item: Item, at: Timestamp) -> bool {
+        let of_item = |p: &&Purchase| self.shop.catalog.contains(item, p.product);
+        self.history.purchases().iter().filter(of_item).any(|p| p.at > at)
+    }
+
     /// The product that stands for the item: the one bought most often, of these the one bought last. Nothing stands for
     /// the member as a whole.
     pub fn usual_product(&self, item: Item) -> Option<&'a Product> {
@@ -248,7 +268,7 @@ impl<'a> Person<'a> {
         if let Some((kind, day)) = event {
             hash.update(format!("{kind:?}{day}"));
         }
-        for day in days.iter().filter(|_| event.is_none()) {
+        for day in days.iter().filter(|_| event.is_none_or(|(kind, _)| kind.is_about_item())) {
             hash.update(day.day.0.to_le_bytes());
             hash.update(day.quantity.to_le_bytes());
             hash.update(day.supply.unwrap_or_default().to_le_bytes());

@@ -26,7 +26,7 @@ const SEASON: i64 = 120;
 /// `today` is the day of reading: the year of another year is named.
 pub fn why(language: Language, name: Option<&str>, evidence: &Evidence, today: NaiveDate) -> String {
     if let Some((event, on)) = &evidence.event {
-        return happening::sentence(language, event, &day(language, *on, today));
+        return happening::sentence(language, event, &day(language, *on, today), name);
     }
     let Some(last) = evidence.last_purchase else { return String::new() };
     let bought = Bought { last, quantity: evidence.quantity };

@@ -5,6 +5,7 @@ mod health;
 mod page;
 mod unsubscribe;
 mod v1;
+mod words;
 
 use std::io;
 use std::sync::Arc;
@@ -20,13 +21,13 @@ use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::channel::Shop;
 use crate::config::Secret;
 use crate::daemon::Reloaded;
 use crate::desk::feedback::Received;
+use crate::desk::unsubscribe::{Choice, Choices};
 use crate::domain::feedback::Feedback;
-use crate::domain::member::Purpose;
 use crate::domain::problem::Problem;
-use crate::domain::reason::Language;
 
 /// The largest body that is read, in bytes.
 const LARGEST_BODY: usize = 64 * 1024;
@@ -42,12 +43,14 @@ pub struct Face {
     pub rules: Arc<dyn Fn() -> String + Send + Sync>,
     /// All metrics, as Prometheus reads them.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
-    /// The language of the member whom an unsubscribe token names; `None` only for a token that is not ours. When
-    /// the member cannot be looked up, the shop's language is answer enough.
-    pub language: Arc<dyn Fn(String) -> BoxFuture<'static, Option<Language>> + Send + Sync>,
-    /// Stops messages of this purpose, all of them for `None`, to the member whom a token names; true once it is
-    /// recorded, and so again when it already was.
-    pub stop: Arc<dyn Fn(String, Option<Purpose>) -> BoxFuture<'static, bool> + Send + Sync>,
+    /// What the member whom an unsubscribe token names may choose from; `None` only for a token that is not ours. When
+    /// the member cannot be looked up, the usual choices are answer enough.
+    pub choices: Arc<dyn Fn(String) -> BoxFuture<'static, Option<Choices>> + Send + Sync>,
+    /// Records what the member whom a token names has chosen; true once it is recorded, and so again when it already
+    /// was.
+    pub stop: Arc<dyn Fn(String, Choice) -> BoxFuture<'static, bool> + Send + Sync>,
+    /// Whom members write to when they change their mind.
+    pub shop: Shop,
     /// What callers of /v1 must show; without it nobody may call.
     pub token: Option<Secret>,
     /// Reads rules and templates again; with problems, the old ones stay.
@@ -120,11 +123,12 @@ mod tests {
             troubles: Arc::new(Vec::new),
             rules: Arc::new(String::new),
             metrics: Arc::new(String::new),
-            language: Arc::new(move |_| {
+            choices: Arc::new(move |_| {
                 bell.notify_one();
                 Box::pin(std::future::pending())
             }),
             stop: Arc::new(|_, _| Box::pin(std::future::pending())),
+            shop: Shop::default(),
             token: None,
             reload: Arc::new(|| Box::pin(std::future::pending())),
             receive: Arc::new(|_| Box::pin(std::future::pending())),

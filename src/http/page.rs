@@ -7,6 +7,9 @@ use axum::http::header::{
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
+use super::words;
+use crate::channel::Shop;
+use crate::desk::unsubscribe::{Choice, Choices};
 use crate::domain::member::Purpose;
 use crate::domain::reason::Language;
 
@@ -19,44 +22,57 @@ const STYLE: &str = "body{font:1.125rem/1.6 system-ui,sans-serif;max-width:32rem
 const POLICY: &str = "default-src 'none'; style-src 'sha256-PaGI67txBeNoqaINvZ5dtG8eMagqk3/wpwD2iB+jPR8='; form-action 'self'; \
     base-uri 'none'; frame-ancestors 'none'";
 
-/// The choices, one button each.
-pub(super) fn choices(language: Language) -> Response {
-    let page = match language {
-        Language::English => {
-            "<h1>Stop messages</h1><p>Nothing has been changed yet. What should no longer reach you?</p>\
-             <form method=\"post\">\
-             <button name=\"purpose\" value=\"reminder\" aria-describedby=\"r\">Stop reminders</button>\
-             <p id=\"r\">Tips for what you bought may still come.</p>\
-             <button name=\"purpose\" value=\"all\" aria-describedby=\"a\">Stop all messages</button>\
-             <p id=\"a\">Neither reminders nor tips will come.</p></form>"
-        }
-        Language::Chinese => {
-            "<h1>停止接收訊息</h1><p>目前尚未變更任何設定。你不想再收到哪些訊息?</p>\
-             <form method=\"post\">\
-             <button name=\"purpose\" value=\"reminder\" aria-describedby=\"r\">停止回購提醒</button>\
-             <p id=\"r\">仍可能收到你所購商品的使用建議。</p>\
-             <button name=\"purpose\" value=\"all\" aria-describedby=\"a\">停止所有訊息</button>\
-             <p id=\"a\">回購提醒與使用建議都不會再寄送。</p></form>"
-        }
-    };
-    whole(StatusCode::OK, language, page)
+/// The choices that are left, one button each, after what is stopped already.
+pub(super) fn choices(choices: &Choices, shop: &Shop) -> Response {
+    let language = choices.language;
+    if choices.stopped.all {
+        return whole(StatusCode::OK, language, &words::all_stopped(language, shop));
+    }
+    let mut page = words::heading(language).to_owned();
+    let standing = words::standing(choices);
+    if standing.is_empty() {
+        page += words::nothing_changed(language);
+    }
+    page += &standing;
+    page += words::question(language);
+    page += "<form method=\"post\">";
+    for (n, choice) in offered(choices).into_iter().enumerate() {
+        let (value, label, means) = words::button(choices, choice);
+        page += &format!(
+            "<button name=\"choice\" value=\"{value}\" aria-describedby=\"c{n}\">{label}</button><p id=\"c{n}\">{means}</p>"
+        );
+    }
+    page += "</form>";
+    whole(StatusCode::OK, language, &page)
 }
 
-/// What was stopped.
-pub(super) fn stopped(language: Language, purpose: Option<Purpose>) -> Response {
-    let page = match (language, purpose) {
-        (Language::English, Some(Purpose::Reminder)) => {
-            "<h1>Reminders are stopped</h1><p>You will get no more reminders from us.</p>"
-        }
-        (Language::English, _) => {
-            "<h1>Messages are stopped</h1><p>You will get no more reminders and no more tips from us.</p>"
-        }
-        (Language::Chinese, Some(Purpose::Reminder)) => {
-            "<h1>已停止回購提醒</h1><p>我們不會再寄回購提醒給你。</p>"
-        }
-        (Language::Chinese, _) => "<h1>已停止所有訊息</h1><p>我們不會再寄回購提醒與使用建議給你。</p>",
+/// What is not stopped yet and can be.
+fn offered(choices: &Choices) -> Vec<Choice> {
+    let stopped = choices.stopped;
+    let has_items = !choices.items.is_empty() && !stopped.items;
+    let is_reminder = choices.purpose == Some(Purpose::Reminder);
+    let later = has_items && is_reminder && !stopped.reminders && stopped.until.is_none();
+    let offers = [
+        (Choice::Later, later),
+        (Choice::Items, has_items && !(is_reminder && stopped.reminders)),
+        (Choice::Reminders, !stopped.reminders),
+        (Choice::All, true),
+    ];
+    offers.into_iter().filter(|(_, is_left)| *is_left).map(|(choice, _)| choice).collect()
+}
+
+/// What is stopped now that `choice` is recorded: as much as the ledger holds, so that a page from before a wider choice
+/// promises nothing that will not come.
+pub(super) fn stopped(choices: &Choices, choice: Choice, shop: &Shop) -> Response {
+    let stopped = choices.stopped;
+    let choice = match choice {
+        _ if stopped.all => Choice::All,
+        Choice::Items if choices.items.is_empty() => Choice::Reminders,
+        Choice::Later if stopped.reminders && stopped.until.is_some() => Choice::Reminders,
+        Choice::Later if stopped.items => Choice::Items,
+        choice => choice,
     };
-    whole(StatusCode::OK, language, page)
+    whole(StatusCode::OK, choices.language, &words::done(choices, choice, shop))
 }
 
 /// It could not be recorded now.
@@ -65,7 +81,7 @@ pub(super) fn not_stopped(language: Language) -> Response {
         Language::English => {
             "<h1>This did not work</h1><p>Nothing has been changed. Please try again in a few minutes.</p>"
         }
-        Language::Chinese => "<h1>暫時無法處理</h1><p>設定尚未變更,請過幾分鐘再試一次。</p>",
+        Language::Chinese => "<h1>暫時無法處理</h1><p>設定尚未變更，請過幾分鐘再試一次。</p>",
     };
     whole(StatusCode::SERVICE_UNAVAILABLE, language, page)
 }
@@ -97,7 +113,7 @@ fn headers(lang: &'static str) -> [(HeaderName, &'static str); 7] {
         (X_FRAME_OPTIONS, "DENY"),
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // The address of the page is the member's key: it leaks nowhere, and no search engine keeps it.
+        // The address of the page is the member's key to it: it leaks nowhere, and no search engine keeps it.
         (REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
     ]

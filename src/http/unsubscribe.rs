@@ -6,42 +6,52 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 
 use super::{Face, page};
-use crate::domain::member::Purpose;
-use crate::domain::reason::Language;
+use crate::desk::unsubscribe::{Choice, Choices};
 
 type Token = Result<Path<String>, PathRejection>;
 
 /// The choices. It changes nothing: mail scanners follow every link.
 pub(super) async fn show(State(face): State<Face>, token: Token) -> Response {
     match known(&face, token).await {
-        Some((_, language)) => page::choices(language),
+        Some((_, choices)) => page::choices(&choices, &face.shop),
         None => page::unknown(),
     }
 }
 
-/// Stops, and says what was stopped.
+/// Stops, and says what is stopped now.
 pub(super) async fn stop(State(face): State<Face>, token: Token, body: Bytes) -> Response {
-    let Some((token, language)) = known(&face, token).await else { return page::unknown() };
-    let purpose = purpose(&body);
-    if (face.stop)(token, purpose).await {
-        page::stopped(language, purpose)
-    } else {
-        page::not_stopped(language)
+    let Some((token, choices)) = known(&face, token).await else { return page::unknown() };
+    let choice = choice(&body);
+    if !(face.stop)(token.clone(), choice).await {
+        return page::not_stopped(choices.language);
     }
+    let now = (face.choices)(token).await.filter(|now| now.items.len() >= choices.items.len());
+    // The ledger may have gone right after it took the choice.
+    let now = now.unwrap_or(choices);
+    page::stopped(&now, choice, &face.shop)
 }
 
-async fn known(face: &Face, token: Token) -> Option<(String, Language)> {
+async fn known(face: &Face, token: Token) -> Option<(String, Choices)> {
     let Ok(Path(token)) = token else { return None };
-    let language = (face.language)(token.clone()).await?;
-    Some((token, language))
+    let choices = (face.choices)(token.clone()).await?;
+    Some((token, choices))
 }
 
-/// Whoever takes the trouble to stop messages stops all of them, unless the form says `purpose=reminder`. Mail
-/// providers send `List-Unsubscribe=One-Click`, as a form of either kind.
-fn purpose(body: &[u8]) -> Option<Purpose> {
-    let only_reminders =
-        body.split(|byte| *byte == b'&').any(|pair| pair.trim_ascii() == b"purpose=reminder");
-    only_reminders.then_some(Purpose::Reminder)
+/// Whoever takes the trouble to stop messages stops all of them, unless the form says which. Mail providers send
+/// `List-Unsubscribe=One-Click`, as a form of either kind.
+fn choice(body: &[u8]) -> Choice {
+    let said = |pair: &[u8]| match pair.trim_ascii() {
+        b"choice=item" => Some(Choice::Items),
+        b"choice=reminders" | b"purpose=reminder" => Some(Choice::Reminders),
+        b"choice=later" => Some(Choice::Later),
+        b"choice=all" | b"purpose=all" | b"List-Unsubscribe=One-Click" => Some(Choice::All),
+        _ => None,
+    };
+    let said: Vec<Choice> = body.split(|byte| *byte == b'&').filter_map(said).collect();
+    match said[..] {
+        [one] => one,
+        _ => Choice::All,
+    }
 }
 
 #[cfg(test)]
@@ -49,22 +59,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_is_stopped_unless_the_form_says_reminder() {
+    fn all_is_stopped_unless_the_form_says_which() {
         let multipart =
             "--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--";
         for all in [
             "",
             "purpose=all",
+            "choice=all",
+            "choice=",
+            "choice=everything",
             "List-Unsubscribe=One-Click",
+            "List-Unsubscribe=One-Click&choice=later",
+            "choice=later&choice=item",
             "purpose=",
             "xpurpose=reminder",
             "\u{0}",
             multipart,
         ] {
-            assert_eq!(purpose(all.as_bytes()), None, "{all}");
+            assert_eq!(choice(all.as_bytes()), Choice::All, "{all}");
         }
-        for reminder in ["purpose=reminder", "a=b&purpose=reminder", "purpose=reminder\r\n"] {
-            assert_eq!(purpose(reminder.as_bytes()), Some(Purpose::Reminder), "{reminder}");
+        for (body, expected) in [
+            ("purpose=reminder", Choice::Reminders),
+            ("a=b&purpose=reminder", Choice::Reminders),
+            ("purpose=reminder\r\n", Choice::Reminders),
+            ("choice=reminders", Choice::Reminders),
+            ("choice=item", Choice::Items),
+            ("choice=later\r\n", Choice::Later),
+        ] {
+            assert_eq!(choice(body.as_bytes()), expected, "{body}");
         }
     }
 }

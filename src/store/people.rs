@@ -1,6 +1,6 @@
 //! Owns who is who and who has opted out; knows nothing of what they are written.
 
-use super::rows::{address, purpose};
+use super::rows::{self, address};
 use super::value::{Row, Statement, Value, values};
 use super::{MemberKey, Store, StoreError};
 use crate::domain::ids::{MemberId, OrderId, Timestamp};
@@ -61,7 +61,7 @@ impl Store {
     }
 
     /// Records an opt-out, at once and for good until [`Store::unsuppress`]: no import lifts it, and a second one never
-    /// shortens the first. A member not known yet gets a bare row. Returns how many members were woken; their holds are
+    /// shortens the first, except that the member's wish to be reminded again replaces what was there. A member not known yet gets a bare row. Returns how many members were woken; their holds are
     /// released.
     ///
     /// # Errors
@@ -123,7 +123,7 @@ impl Store {
             None => ("", Vec::new()),
         };
         let sql = format!(
-            "SELECT s.key, m.id, s.address, s.purpose, s.item, s.until, s.because, s.at \
+            "SELECT s.key, m.id, s.address, s.purpose, s.item, s.until, s.again, s.because, s.at \
              FROM suppression s LEFT JOIN member m ON m.key = s.member {own} ORDER BY s.key"
         );
         let found = self.ask_one(Statement::new(sql, values)).await?;
@@ -137,27 +137,38 @@ fn standing(row: &mut Row) -> Result<Standing, String> {
         (None, Some(address)) => Whom::Address(address),
         (None, None) => return Err("it is about no one".into()),
     };
-    let what = Suppression { purpose: row.opt_word(purpose)?, item: row.opt_text()?, until: row.opt_time()? };
+    let what = rows::suppression(row)?;
     Ok(Standing { whom, what, because: row.text()?, at: row.time()? })
 }
 
 pub(super) fn opt_out(whom: &Whom, what: &Suppression, because: &str, at: Timestamp) -> Statement {
     let (column, select, who) = match whom {
         Whom::Member(id) => {
-            ("member", "SELECT key, $2, $3, $4, $5, $6 FROM member WHERE id = $1", id.to_string())
+            ("member", "SELECT key, $2, $3, $4, $5, $6, $7 FROM member WHERE id = $1", id.to_string())
         }
-        Whom::Address(email) => ("address", "VALUES ($1, $2, $3, $4, $5, $6)", address(email)),
+        Whom::Address(email) => ("address", "VALUES ($1, $2, $3, $4, $5, $6, $7)", address(email)),
     };
     let sql = format!(
-        "INSERT INTO suppression ({column}, purpose, item, until, because, at) {select} \
+        "INSERT INTO suppression ({column}, purpose, item, until, again, because, at) {select} \
          ON CONFLICT (coalesce(member, 0), coalesce(address, ''), coalesce(purpose, ''), coalesce(item, '')) \
          DO UPDATE SET because = excluded.because, at = excluded.at, \
-            until = CASE WHEN suppression.until > excluded.until THEN suppression.until \
-                WHEN suppression.until IS NOT NULL THEN excluded.until END"
+            until = CASE WHEN excluded.again IS NOT NULL THEN excluded.until \
+                WHEN suppression.until > excluded.until THEN suppression.until \
+                WHEN suppression.until IS NOT NULL THEN excluded.until END, \
+            again = CASE WHEN excluded.again IS NOT NULL THEN excluded.again \
+                WHEN suppression.until > excluded.until THEN suppression.again END"
     );
     Statement::new(
         sql,
-        values![who, what.purpose.map(Purpose::as_str), what.item.as_deref(), what.until, because, at],
+        values![
+            who,
+            what.purpose.map(Purpose::as_str),
+            what.item.as_deref(),
+            what.until,
+            what.again,
+            because,
+            at
+        ],
     )
 }
 

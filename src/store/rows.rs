@@ -8,7 +8,7 @@ use crate::domain::catalog::{Catalog, Item, Level, Product};
 use crate::domain::ids::{Cycle, Day, LabelKey, ProductKey, Timestamp};
 use crate::domain::job::{Content, Delivery, Job, JobState};
 use crate::domain::lifecycle::Stage;
-use crate::domain::member::{Member, Purpose};
+use crate::domain::member::{Member, Purpose, Suppression};
 use crate::domain::occasion::{Occasion, OccasionKey, OccasionState};
 use crate::domain::reason::Reason;
 
@@ -232,6 +232,12 @@ pub(super) fn content(content: Option<&Content>) -> Result<Option<String>, Store
 }
 
 // ---- words
+
+/// `purpose`, `item`, `until` and `again`.
+pub(super) fn suppression(row: &mut Row) -> Result<Suppression, Flaw> {
+    let (purpose, item) = (row.opt_word(purpose)?, row.opt_text()?);
+    Ok(Suppression { purpose, item, until: row.opt_time()?, again: row.opt_time()? })
+}
 
 pub(super) fn purpose(word: &str) -> Option<Purpose> {
     [Purpose::Reminder, Purpose::Care].into_iter().find(|p| p.as_str() == word)

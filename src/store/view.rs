@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::value::{Dialect, Flaw, Row, Statement, Value};
 use super::{MemberKey, StoreError, pauses, rows};
 use crate::domain::ids::{Day, OrderId, ProductKey, Timestamp};
-use crate::domain::member::{MemberView, Suppression};
+use crate::domain::member::MemberView;
 use crate::domain::order::Line;
 use crate::domain::pause::PauseScope;
 
@@ -70,12 +70,13 @@ fn lines_of(any: &str) -> String {
     )
 }
 
-/// Those of the member, and those of the address that the member has now; `$2` is now.
+/// Those of the member, and those of the address that the member has now; `$2` is now. A wish to be reminded again
+/// counts beyond its end.
 fn suppressions_of(any: &str) -> String {
     let of = |own: &str| {
         format!(
-            "SELECT m.key, s.purpose, s.item, s.until, s.key AS n FROM member m JOIN suppression s ON {own} \
-             WHERE m.key {any} AND (s.until IS NULL OR s.until > $2)"
+            "SELECT m.key, s.purpose, s.item, s.until, s.again, s.key AS n FROM member m JOIN suppression s ON {own} \
+             WHERE m.key {any} AND (s.until IS NULL OR s.until > $2 OR s.again IS NOT NULL)"
         )
     };
     format!("{} UNION ALL {} ORDER BY n", of("s.member = m.key"), of("s.address = m.address"))
@@ -115,7 +116,7 @@ pub(super) fn views(
     let mut last_order: Option<OrderId> = None;
     gathered.each("line", lines, |view, row| add_line(view, row, &mut last_order, now))?;
     gathered.each("suppression", suppressions, |view, row| {
-        view.suppressions.push(suppression(row)?);
+        view.suppressions.push(rows::suppression(row)?);
         Ok(())
     })?;
     gathered.each("occasion", occasions, |view, row| {
@@ -208,8 +209,4 @@ fn add_line(
     let (product, quantity, counted, gift) = (ProductKey(row.int()?), row.real()?, row.bool()?, row.bool()?);
     view.lines.push(Line { order, product, at, quantity, counted, gift, delivered_at: row.opt_time()? });
     Ok(())
-}
-
-fn suppression(row: &mut Row) -> Result<Suppression, Flaw> {
-    Ok(Suppression { purpose: row.opt_word(rows::purpose)?, item: row.opt_text()?, until: row.opt_time()? })
 }

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use replenish::channel::Shop;
 use replenish::daemon::Reloaded;
 use replenish::desk::feedback::Received;
+use replenish::desk::unsubscribe::Choice;
 use replenish::domain::feedback::{Feedback, FeedbackKind};
-use replenish::domain::member::Purpose;
-use replenish::domain::reason::Language;
 use replenish::http::{Face, router, serve};
 use reqwest::{Client, Method, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,9 +14,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-type Stops = Arc<Mutex<Vec<(String, Option<Purpose>)>>>;
+use page::{buttons, members, stop_one};
 
-/// A running face. `anna` reads English, `ming` Chinese; what is to be stopped for `broken` cannot be recorded.
+mod page;
+
+type Stops = Arc<Mutex<Vec<(String, Choice)>>>;
+
+/// A running face. `anna` reads English, `ming` Chinese: of their messages nothing is known. `amy` and `mei` were
+/// reminded of something; what is to be stopped for `broken` cannot be recorded.
 struct Running {
     client: Client,
     base: String,
@@ -37,28 +42,29 @@ async fn running_with(token: Option<&str>) -> Running {
     let stops = Stops::default();
     let reports = Arc::new(Mutex::new(Vec::new()));
     let (told, recorded, received) = (troubles.clone(), stops.clone(), reports.clone());
+    let known = Arc::new(Mutex::new(members()));
+    let members = known.clone();
     let face = Face {
         troubles: Arc::new(move || told.lock().unwrap().clone()),
         rules: Arc::new(|| "0123456789abcdef".to_owned()),
         metrics: Arc::new(|| "replenish_in_flight 0\n".to_owned()),
-        language: Arc::new(|token| {
-            let language = match token.as_str() {
-                "anna" | "broken" => Some(Language::English),
-                "ming" => Some(Language::Chinese),
-                _ => None,
-            };
-            Box::pin(async move { language })
+        choices: Arc::new(move |token| {
+            let found = known.lock().unwrap().get(&token).cloned();
+            Box::pin(async move { found })
         }),
-        stop: Arc::new(move |token, purpose| {
-            let recorded = recorded.clone();
-            Box::pin(async move {
-                let works = token != "broken";
-                if works {
-                    recorded.lock().unwrap().push((token, purpose));
-                }
-                works
-            })
+        stop: Arc::new(move |token, choice| {
+            let works = token != "broken";
+            if works {
+                stop_one(members.lock().unwrap().get_mut(&token).unwrap(), choice);
+                recorded.lock().unwrap().push((token, choice));
+            }
+            Box::pin(async move { works })
         }),
+        shop: Shop {
+            name: Some("Beans & <Co>".to_owned()),
+            url: Some("https://shop.example/?a=1&b=\"2".to_owned()),
+            ..Shop::default()
+        },
         token: token.map(|token| token.to_owned().into()),
         reload: Arc::new(|| {
             let reloaded = Reloaded { rules_hash: "0123456789abcdef".to_owned(), changed: true };
@@ -97,7 +103,7 @@ impl Running {
         request.header("content-type", kind).body(body).send().await.unwrap()
     }
 
-    fn stops(&self) -> Vec<(String, Option<Purpose>)> {
+    fn stops(&self) -> Vec<(String, Choice)> {
         self.stops.lock().unwrap().clone()
     }
 }
@@ -142,7 +148,7 @@ async fn looking_at_the_page_changes_nothing() {
         );
         let html = page.text().await.unwrap();
         assert!(html.contains(&format!("<html lang=\"{lang}\">")) && html.contains(button), "{html}");
-        assert_eq!(html.matches("<button ").count(), 2);
+        assert_eq!(buttons(&html), ["reminders", "all"]);
         let head = face.client.head(format!("{}/u/{token}", face.base)).send().await.unwrap();
         assert_eq!(head.status(), 200);
     }
@@ -155,13 +161,13 @@ async fn posting_stops_what_the_form_says_as_often_as_it_is_posted() {
     let multipart =
         "--b\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--b--\r\n";
     let cases = [
-        ("anna", FORM, "purpose=reminder", Some(Purpose::Reminder), "Reminders are stopped"),
-        ("anna", FORM, "purpose=all", None, "Messages are stopped"),
-        ("ming", FORM, "purpose=reminder", Some(Purpose::Reminder), "已停止回購提醒"),
-        ("ming", FORM, "List-Unsubscribe=One-Click", None, "已停止所有訊息"),
-        ("ming", FORM, "List-Unsubscribe=One-Click", None, "已停止所有訊息"),
-        ("anna", "multipart/form-data; boundary=b", multipart, None, "Messages are stopped"),
-        ("anna", "text/plain", "", None, "Messages are stopped"),
+        ("anna", FORM, "purpose=reminder", Choice::Reminders, "Reminders are stopped"),
+        ("anna", FORM, "purpose=all", Choice::All, "Messages are stopped"),
+        ("ming", FORM, "purpose=reminder", Choice::Reminders, "已停止回購提醒"),
+        ("ming", FORM, "List-Unsubscribe=One-Click", Choice::All, "已停止所有訊息"),
+        ("ming", FORM, "List-Unsubscribe=One-Click", Choice::All, "已停止所有訊息"),
+        ("anna", "multipart/form-data; boundary=b", multipart, Choice::All, "Messages are stopped"),
+        ("anna", "text/plain", "", Choice::All, "Messages are stopped"),
     ];
     for (token, kind, body, purpose, says) in cases {
         let answer = face.post(&format!("/u/{token}"), kind, body).await;
@@ -252,7 +258,7 @@ async fn a_stop_lets_the_request_under_way_finish() {
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     face.served.await.unwrap().unwrap();
-    assert_eq!(face.stops.lock().unwrap().as_slice(), [("anna".to_owned(), Some(Purpose::Reminder))]);
+    assert_eq!(face.stops.lock().unwrap().as_slice(), [("anna".to_owned(), Choice::Reminders)]);
     assert!(TcpStream::connect(address).await.is_err());
 }
 

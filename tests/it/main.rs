@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod accounting;
+mod again;
 mod architecture;
 mod backtest;
 mod calendar;
@@ -22,6 +23,7 @@ mod promises;
 mod reload;
 mod road;
 mod simulate;
+mod stopping;
 mod supply;
 mod support;
 mod trials;

@@ -212,7 +212,7 @@ proptest! {
         if by_consent {
             paper.view.member.consent = Some(BTreeSet::new());
         } else {
-            paper.view.suppressions.push(Suppression { purpose: None, item: None, until: None });
+            paper.view.suppressions.push(Suppression { purpose: None, item: None, until: None, again: None });
         }
         let mut received = Received::new();
         for _ in 0..3 {
@@ -280,7 +280,7 @@ fn what_happens_between_assembling_and_claiming_decides() {
     );
     assert_eq!(reason_after(|p, _| p.lines.push(bought("o3", 92, -1.0))), Some("returned"));
     assert_eq!(reason_after(|p, _| p.view.member.consent = Some(BTreeSet::new())), Some("no_consent"));
-    let out = || Suppression { purpose: Some(Purpose::Reminder), item: None, until: None };
+    let out = || Suppression { purpose: Some(Purpose::Reminder), item: None, until: None, again: None };
     assert_eq!(reason_after(|p, _| p.view.suppressions.push(out())), Some("suppressed"));
     assert_eq!(reason_after(|p, due| p.view.jobs[0].valid_until = due), Some("expired"));
 }

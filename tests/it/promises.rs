@@ -12,7 +12,7 @@ use replenish::domain::ids::Timestamp;
 use replenish::domain::interval::Priors;
 use replenish::domain::job::{Delivery, Job};
 use replenish::domain::member::{Purpose, Suppression};
-use replenish::domain::shop::Shop;
+use replenish::domain::shop::{Person, Shop};
 
 use crate::planning::draw::{rules, view};
 use crate::planning::{assembled, at, catalog, replanned, shop};
@@ -54,7 +54,7 @@ proptest! {
                 0 => paper.view.member.consent = Some(BTreeSet::from([Purpose::Care])),
                 1 => paper.view.member.consent = Some(BTreeSet::from([Purpose::Care, Purpose::Reminder])),
                 2 => paper.view.suppressions =
-                    vec![Suppression { purpose: Some(Purpose::Care), item: None, until: Some(now + TimeDelta::days(9)) }],
+                    vec![Suppression { purpose: Some(Purpose::Care), item: None, until: Some(now + TimeDelta::days(9)), again: None }],
                 _ => {}
             }
             replanned(&mut paper, &shop, now);
@@ -70,7 +70,12 @@ proptest! {
                 promise(job.valid_until > now, "validity");
                 promise(holdout_share(&member.id, &rule.id) >= guards.holdout, "holdout");
                 promise(member.consent.as_ref().is_none_or(|all| all.contains(&rule.purpose())), "consent");
-                let stops = |s: &Suppression| s.purpose == Some(rule.purpose()) && s.until.is_none_or(|end| end > now);
+                let (view, served) = (paper.as_of(now), &paper.view.occasions);
+                let person = Person::of(&view, &shop);
+                let is_about = |name: &String| served.iter().any(|o| o.job() == Some(&job.id) && person.names(name, o.key.item));
+                let stops = |s: &Suppression| {
+                    s.purpose == Some(rule.purpose()) && s.holds(now) && s.item.as_ref().is_none_or(is_about)
+                };
                 promise(!paper.view.suppressions.iter().any(stops), "opt-out");
                 contacts.push(day(now));
                 for cap in &guards.frequency_caps {

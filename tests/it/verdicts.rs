@@ -75,7 +75,7 @@ fn an_item_opt_out_is_understood_at_every_level() {
     for (item, expected) in [("p1", true), ("beans", true), ("coffee", true), ("p4", false), ("pets", false)]
     {
         paper.view.suppressions =
-            vec![Suppression { purpose: None, item: Some(item.to_owned()), until: None }];
+            vec![Suppression { purpose: None, item: Some(item.to_owned()), until: None, again: None }];
         assert_eq!(against(&rules, &paper, now) == [Reason::Suppressed], expected, "{item}");
     }
 }

@@ -87,7 +87,7 @@ impl Story<'_> {
     ) -> anyhow::Result<()> {
         let parts = &self.opened.parts;
         let now = self.now.with_timezone(&parts.knowledge().zone);
-        let unsubscribe = parts.unsubscribe.url(record.key.0);
+        let unsubscribe = parts.unsubscribe.url(&record.member, &record.job.id);
         let job = &record.job;
         let scope = Scope::new(content, &job.rule, job.step, &unsubscribe, &parts.shop_card, now);
         let rendered = parts.guide().templates.render(template, &scope)?;

@@ -3,19 +3,16 @@
 use std::sync::Arc;
 
 use axum::Router;
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::FutureExt;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::reload::Reload;
 use crate::config::Secret;
 use crate::daemon::{Parts, real_time};
 use crate::desk::feedback::{self, Received};
-use crate::desk::suppress;
+use crate::desk::unsubscribe::{self, Choice, Choices};
 use crate::domain::feedback::Feedback;
-use crate::domain::member::{MemberView, Purpose, Suppression};
-use crate::domain::reason::Language;
 use crate::http::Face;
-use crate::store::{MemberKey, StoreError, Whom};
 
 /// The routes of a process with these parts; those that want a token do nothing without one.
 pub fn router(
@@ -24,7 +21,7 @@ pub fn router(
     token: Option<Secret>,
     reload: Arc<Reload>,
 ) -> Router {
-    let (for_rules, for_language, for_stop) = (parts.clone(), parts.clone(), parts.clone());
+    let (for_rules, for_choices, for_stop) = (parts.clone(), parts.clone(), parts.clone());
     let for_receive = parts.clone();
     let readiness = parts.readiness.clone();
     let troubles = move || {
@@ -35,8 +32,9 @@ pub fn router(
         troubles: Arc::new(troubles),
         rules: Arc::new(move || for_rules.knowledge().rules.hash().to_owned()),
         metrics: Arc::new(move || metrics.render()),
-        language: Arc::new(move |token| language(for_language.clone(), token)),
-        stop: Arc::new(move |token, purpose| stop(for_stop.clone(), token, purpose).boxed()),
+        choices: Arc::new(move |token| choices(for_choices.clone(), token).boxed()),
+        stop: Arc::new(move |token, choice| stop(for_stop.clone(), token, choice).boxed()),
+        shop: parts.shop_card.clone(),
         token,
         reload: Arc::new(move || {
             let reload = reload.clone();
@@ -46,25 +44,25 @@ pub fn router(
     })
 }
 
-fn language(parts: Arc<Parts>, token: String) -> BoxFuture<'static, Option<Language>> {
-    async move {
-        let member = MemberKey(parts.unsubscribe.read(&token)?);
-        let usual = parts.knowledge().locale.clone();
-        let known = view(&parts, member).await.ok().flatten().and_then(|v| v.member.locale);
-        Some(Language::of(&known.unwrap_or(usual)))
-    }
-    .boxed()
+/// What the member may choose from; the usual choices while the ledger does not answer.
+async fn choices(parts: Arc<Parts>, token: String) -> Option<Choices> {
+    let link = parts.unsubscribe.read(&token)?;
+    let (knowledge, now) = (parts.knowledge(), parts.clock.now());
+    let found = unsubscribe::choices(&parts.store, &knowledge, now, &link).await;
+    let usual = |error| {
+        tracing::warn!(%error, member = %link.member, "the choices of an unsubscribe link cannot be looked up");
+        unsubscribe::usual(&knowledge, now)
+    };
+    Some(found.unwrap_or_else(usual))
 }
 
-/// Records the opt-out; true once it is in the ledger.
-async fn stop(parts: Arc<Parts>, token: String, purpose: Option<Purpose>) -> bool {
-    let Some(member) = parts.unsubscribe.read(&token) else { return false };
-    let Ok(Some(view)) = view(&parts, MemberKey(member)).await else { return false };
-    let what = Suppression { purpose, item: None, until: None };
-    let whom = Whom::Member(view.member.id);
-    let knowledge = parts.knowledge();
-    let recorded = suppress::add(&parts.store, &knowledge, real_time(), whom, what, "unsubscribe link").await;
-    recorded.inspect_err(|error| tracing::error!(%error, member, "an opt-out cannot be recorded")).is_ok()
+/// Records the choice; true once it is in the ledger.
+async fn stop(parts: Arc<Parts>, token: String, choice: Choice) -> bool {
+    let Some(link) = parts.unsubscribe.read(&token) else { return false };
+    let (knowledge, now) = (parts.knowledge(), parts.clock.now());
+    let recorded = unsubscribe::stop(&parts.store, &knowledge, now, &link, choice).await;
+    let member = &link.member;
+    recorded.inspect_err(|error| tracing::error!(%error, %member, "an opt-out cannot be recorded")).is_ok()
 }
 
 /// Acts on reports; none when the ledger fails.
@@ -76,9 +74,4 @@ async fn receive(parts: Arc<Parts>, reports: Vec<Feedback>) -> Option<Received> 
         parts.tally.feedback(*kind, *count);
     }
     Some(received)
-}
-
-async fn view(parts: &Parts, member: MemberKey) -> Result<Option<MemberView>, StoreError> {
-    let now = parts.clock.now();
-    parts.store.view(member, now, now).await
 }

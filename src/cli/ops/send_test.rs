@@ -64,8 +64,8 @@ impl SendTest {
     ) -> anyhow::Result<TestMessage> {
         let locale = self.locale.clone().unwrap_or_else(|| settings.locale.clone());
         let job = JobId::from(format!("test-{:x}-{:04x}", now.timestamp_millis(), fastrand::u16(..)));
-        // of nobody: whoever opens it finds a link that is not valid
-        let unsubscribe_url = unsubscribe_links(settings)?.url(0);
+        // of a member that nobody is: whatever is chosen there stops nobody's messages
+        let unsubscribe_url = unsubscribe_links(settings)?.url(&"send-test".into(), &job);
         let rendered = self
             .template
             .as_deref()

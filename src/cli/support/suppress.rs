@@ -160,7 +160,11 @@ fn row(line: &SuppressionLine, desk: &Open) -> Vec<String> {
         whom.unwrap_or_default(),
         line.what.purpose.to_owned(),
         line.what.item.clone().unwrap_or_else(|| "every item".to_owned()),
-        if line.holds { until } else { format!("{until} (over)") },
+        match (line.holds, line.what.again) {
+            (true, Some(_)) => format!("{until}, asked to be reminded again"),
+            (true, None) => until,
+            (false, _) => format!("{until} (over)"),
+        },
         line.because.clone(),
     ]
 }
@@ -184,6 +188,6 @@ impl WhatArgs {
             PurposeArg::Care => Some(Purpose::Care),
             PurposeArg::All => None,
         };
-        Suppression { purpose, item: self.item, until }
+        Suppression { purpose, item: self.item, until, again: None }
     }
 }

@@ -62,11 +62,14 @@ pub struct SuppressionFacts {
     pub item: Option<String>,
     /// When it ends; never when absent.
     pub until: Option<Timestamp>,
+    /// When the member asked to be reminded again at its end; absent where nobody asked.
+    pub again: Option<Timestamp>,
 }
 
 impl From<&Suppression> for SuppressionFacts {
     fn from(s: &Suppression) -> Self {
-        Self { purpose: s.purpose.map_or("all", Purpose::as_str), item: s.item.clone(), until: s.until }
+        let purpose = s.purpose.map_or("all", Purpose::as_str);
+        Self { purpose, item: s.item.clone(), until: s.until, again: s.again }
     }
 }
 
@@ -182,6 +185,7 @@ pub(super) fn member(person: &Person<'_>, shop: &Shop<'_>, now: Timestamp) -> Me
     let member = &person.view.member;
     let bought = person.days(Level::Member, Item::Anything);
     let (stage, since) = person.view.stage.unzip();
+    let standing = person.view.suppressions.iter().filter(|s| s.holds(now));
     MemberFacts {
         id: member.id.clone(),
         stage: stage.unwrap_or_else(|| person.stage(Day::of(now, shop.zone))),
@@ -189,7 +193,7 @@ pub(super) fn member(person: &Person<'_>, shop: &Shop<'_>, now: Timestamp) -> Me
         locale: person.locale().to_owned(),
         timezone: person.view.zone(shop.zone).name().to_owned(),
         consent: member.consent.clone(),
-        suppressions: person.view.suppressions.iter().map(SuppressionFacts::from).collect(),
+        suppressions: standing.map(SuppressionFacts::from).collect(),
         email: member.email.clone(),
         contacts: member.contacts.keys().cloned().collect(),
         tags: member.tags.clone(),

@@ -47,7 +47,7 @@ impl Planner<'_> {
             return Err(Reason::Served.into());
         }
         let first_only = matches!(self.rule.trigger, Trigger::Item(moment, _) if moment.is_first());
-        if turns().any(|o| o.is_served() && (first_only || o.anchor_day >= desired.anchor_day)) {
+        if turns().any(|o| o.is_served() && (first_only || overtakes(o, &desired))) {
             return Err(Reason::OlderCycle.into());
         }
         if desired.valid_until <= self.now {
@@ -69,5 +69,14 @@ impl Planner<'_> {
                 && o.key.item != desired.key.item
                 && same_need(o.key.item)
         })
+    }
+}
+
+/// A served turn silences all that are not later. A wish is later than the ordinary turn of its purchase, and than an
+/// earlier wish.
+fn overtakes(served: &Occasion, desired: &Occasion) -> bool {
+    match desired.key.cycle.again_on() {
+        None => served.anchor_day >= desired.anchor_day,
+        wish => served.anchor_day > desired.anchor_day || served.key.cycle.again_on() >= wish,
     }
 }

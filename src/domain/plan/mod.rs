@@ -1,6 +1,7 @@
 //! Owns which occasions should exist for a member, and why others should not; knows nothing of guards or delivery.
 
 mod admit;
+mod again;
 mod item;
 mod moment;
 mod need;
@@ -18,7 +19,7 @@ use super::rules::{About, Rule};
 use super::shop::{Person, Shop};
 use super::trigger::Trigger;
 
-use chrono::NaiveTime;
+use chrono::{NaiveDate, NaiveTime};
 
 pub use need::need_evidence;
 use silence::Silent;
@@ -87,7 +88,7 @@ struct Turn<'a> {
     anchor_day: Day,
     /// The purchases behind it, the anchor's last.
     days: &'a [PurchaseDay],
-    event: Option<EventKind>,
+    event: Option<(EventKind, NaiveDate)>,
 }
 
 impl<'a> Turn<'a> {
@@ -136,7 +137,10 @@ impl<'a> Planner<'a> {
         wake_at: &mut Option<Timestamp>,
     ) -> Vec<Result<Occasion, Silent>> {
         match &self.rule.trigger {
-            Trigger::Need(when) => vec![self.need(item, days, *when)],
+            Trigger::Need(when) => match self.person.asked_again(self.rule.per, item) {
+                Some(wish) => vec![self.again(item, days, wish)],
+                None => vec![self.need(item, days, *when)],
+            },
             Trigger::Item(moment, after) => self.about_item(item, days, *moment, *after),
             Trigger::Member(moment, after) => vec![self.about_member(moment, *after, wake_at)],
         }
@@ -152,8 +156,9 @@ impl<'a> Planner<'a> {
             return Err(Silent(Reason::NotInAudience, detail));
         }
         let rule_hash = self.shop.rules.hash_of(self.rule);
-        let anchor = turn.days.last().filter(|_| turn.event.is_none());
-        let happened = turn.event.clone().map(|event| (event, turn.anchor_day.date()));
+        let happened = turn.event.clone();
+        let by_purchase = happened.as_ref().is_none_or(|(event, _)| event.is_about_item());
+        let anchor = turn.days.last().filter(|_| by_purchase);
         let evidence = Evidence {
             hash: self.person.evidence_hash(turn.days, happened.as_ref(), rule_hash),
             rule_hash: rule_hash.to_owned(),

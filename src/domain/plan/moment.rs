@@ -121,7 +121,7 @@ impl Planner<'_> {
     /// The day of the message and its first instant. A festival does not move its own message.
     fn due(&self, turn: &Turn<'_>, after: TimeDelta) -> (Day, Timestamp) {
         let day = turn.anchor_day.plus(after.num_days() as i32);
-        let moves = !matches!(turn.event, Some(EventKind::Festival(_)));
+        let moves = !matches!(turn.event, Some((EventKind::Festival(_), _)));
         let moved = if moves { self.around(day, turn.anchor_day.min(day)) } else { day };
         (day, self.hours().first_of(moved))
     }
@@ -140,7 +140,8 @@ impl Planner<'_> {
 }
 
 fn turn(cycle: String, anchor_day: Day, event: EventKind, days: &[PurchaseDay]) -> Turn<'_> {
-    Turn { cycle: Cycle::from(cycle.as_str()), anchor_day, days, event: Some(event) }
+    let event = Some((event, anchor_day.date()));
+    Turn { cycle: Cycle::from(cycle.as_str()), anchor_day, days, event }
 }
 
 /// The date in another year; the 29th of February falls on the 28th where there is none.

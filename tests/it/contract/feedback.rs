@@ -135,7 +135,7 @@ async fn a_refusal_at_sending_stops_the_address(place: Place) {
     let refused = JobRef { member: key.0, job: job.clone(), channel: "email".into(), domain: None };
     assert!(store.bounce(&refused, "550 5.1.1 <amy@x.org>: no amy", day(5)).await.unwrap());
     assert_eq!(stopped(&store).await, [(address("amy@x.org"), "hard bounce: 550 5.1.1 <…>: no …".into())]);
-    let all = Suppression { purpose: None, item: None, until: None };
+    let all = Suppression { purpose: None, item: None, until: None, again: None };
     assert_eq!(view(&store, key, day(99)).await.suppressions, [all], "for good");
     assert_eq!(awake(&store, day(5)).await, [key]);
     assert_eq!(store.feedback(&job).await.unwrap().len(), 1);
@@ -245,7 +245,7 @@ async fn soft_bounces_of_different_jobs_add_up(place: Place) {
     assert_eq!(count(21, vec![soft(1, 21)]).await, 0);
     assert_eq!(count(51, vec![soft(2, 50), soft(3, 51)]).await, 1, "the first is too long ago");
     let until = day(51) + TimeDelta::days(30);
-    let what = Suppression { purpose: None, item: None, until: Some(until) };
+    let what = Suppression { purpose: None, item: None, until: Some(until), again: None };
     let standing = store.suppressions(None).await.unwrap().remove(0);
     assert_eq!((standing.whom, standing.what), (address("amy@x.org"), what));
     assert_eq!(standing.because, "3 soft bounces, the last: 550 5.1.1 no such user");
@@ -267,7 +267,7 @@ async fn complaints_and_opt_outs_stop_the_member(place: Place) {
         ..about_job(FeedbackKind::OptOut, &job, 6)
     };
     assert_eq!(received(&store, 7, vec![opt_out]).await.suppressed, 1);
-    let reminders = Suppression { purpose: Some(Purpose::Reminder), item: None, until: None };
+    let reminders = Suppression { purpose: Some(Purpose::Reminder), item: None, until: None, again: None };
     assert_eq!(view(&store, key, day(8)).await.suppressions, [reminders]);
     assert_eq!(received(&store, 7, vec![about_job(FeedbackKind::Complaint, &job, 6)]).await.suppressed, 2);
     let opt_outs = stopped(&store).await;
@@ -303,7 +303,7 @@ async fn what_was_broken_off_is_done_again(place: Place) {
     let store = place.open().await;
     let key = with_mail(&store, "m", "amy@x.org").await;
     let job = mailed(&store, key, "1", 5).await;
-    let all = Suppression { purpose: None, item: None, until: None };
+    let all = Suppression { purpose: None, item: None, until: None, again: None };
     let because = "hard bounce: 550 5.1.1 no such user";
     store.suppress(address("amy@x.org"), all, because, day(7)).await.unwrap();
     let done = received(&store, 7, vec![about_job(FeedbackKind::HardBounce, &job, 6)]).await;

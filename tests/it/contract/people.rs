@@ -14,12 +14,13 @@ use super::*;
 cases! {
     opt_outs_survive_imports
     opt_outs_end_and_are_taken_back
+    a_wish_to_be_reminded_replaces_what_was_there_and_outlasts_its_end
     priors_round_trip
     feed_is_noted
 }
 
 fn all() -> Suppression {
-    Suppression { purpose: None, item: None, until: None }
+    Suppression { purpose: None, item: None, until: None, again: None }
 }
 
 async fn opt_outs_survive_imports(place: Place) {
@@ -45,8 +46,12 @@ async fn opt_outs_end_and_are_taken_back(place: Place) {
     let store = place.open().await;
     let key = member(&store, "m").await;
     let whom = || Whom::Member("m".into());
-    let until =
-        |n| Suppression { purpose: Some(Purpose::Reminder), item: Some("A".into()), until: Some(day(n)) };
+    let until = |n| Suppression {
+        purpose: Some(Purpose::Reminder),
+        item: Some("A".into()),
+        until: Some(day(n)),
+        again: None,
+    };
     for n in [5, 9, 7] {
         store.suppress(whom(), until(n), "asked", day(1)).await.unwrap();
     }
@@ -69,6 +74,29 @@ async fn opt_outs_end_and_are_taken_back(place: Place) {
     assert_eq!(store.suppressions(None).await.unwrap(), [standing]);
     assert_eq!(store.unsuppress(whom(), None, None).await.unwrap(), 1);
     assert_eq!(view(&store, key, day(1)).await.suppressions, []);
+}
+
+async fn a_wish_to_be_reminded_replaces_what_was_there_and_outlasts_its_end(place: Place) {
+    let store = place.open().await;
+    let key = member(&store, "m").await;
+    let whom = || Whom::Member("m".into());
+    let out =
+        |until, again| Suppression { purpose: Some(Purpose::Reminder), item: Some("A".into()), until, again };
+    for (until, again) in [(None, None), (Some(day(9)), Some(day(3))), (Some(day(7)), Some(day(4)))] {
+        store.suppress(whom(), out(until, again), "asked", day(1)).await.unwrap();
+        assert_eq!(view(&store, key, day(2)).await.suppressions, [out(until, again)]);
+    }
+    let wish = out(Some(day(7)), Some(day(4)));
+    assert_eq!(
+        view(&store, key, day(30)).await.suppressions,
+        [wish.clone()],
+        "it is planned on beyond its end"
+    );
+    assert_eq!(store.suppressions(None).await.unwrap()[0].what, wish);
+    store.suppress(whom(), out(Some(day(6)), None), "asked", day(1)).await.unwrap();
+    assert_eq!(view(&store, key, day(2)).await.suppressions, [wish], "a shorter opt-out takes no wish away");
+    store.suppress(whom(), out(None, None), "asked", day(1)).await.unwrap();
+    assert_eq!(view(&store, key, day(2)).await.suppressions, [out(None, None)], "one for ever does");
 }
 
 async fn priors_round_trip(place: Place) {

@@ -8,7 +8,7 @@ use replenish::domain::calendar::{DailyWindow, SendWindow, Weekdays};
 use replenish::domain::catalog::Level;
 use replenish::domain::ids::{MemberId, ProductKey};
 use replenish::domain::lifecycle::{Stage, Stages};
-use replenish::domain::member::{Member, MemberView};
+use replenish::domain::member::{Member, MemberView, Purpose, Suppression};
 use replenish::domain::order::Line;
 use replenish::domain::rules::{About, Audience, ConsentUnknown, FrequencyCap, Guards, Needs, Rule, Rules};
 use replenish::domain::trigger::{ItemMoment, MemberMoment, Step, Trigger, When};
@@ -99,14 +99,27 @@ prop_compose! {
 }
 
 prop_compose! {
+    /// "Remind me again" about an item of whatever level.
+    pub fn wish()(item in 0..5_usize, asked in 0..230_i64, second in 0..86_400_i64, later in 1..40_i64) -> Suppression {
+        Suppression {
+            purpose: Some(Purpose::Reminder),
+            item: Some(["p1", "p3", "p4", "beans", "coffee"][item].to_owned()),
+            until: Some(at(asked + later, 16 * 3600)),
+            again: Some(at(asked, second)),
+        }
+    }
+}
+
+prop_compose! {
     pub fn view()(lines in prop::collection::vec(line(), 0..30), zone in 0..3_usize,
-        joined in prop::option::of(-800..200_i64), expires in prop::option::of(0..300_i64)) -> MemberView {
+        joined in prop::option::of(-800..200_i64), expires in prop::option::of(0..300_i64),
+        wishes in prop::collection::vec(wish(), 0..3)) -> MemberView {
         let mut lines = lines;
         lines.sort_by_key(|l| l.at);
         let mut member = Member::bare(MemberId::from("m1"));
         member.zone = [None, Some(chrono_tz::America::New_York), Some(chrono_tz::Asia::Taipei)][zone];
         member.joined_at = joined.map(|day| at(day, 7200));
         member.membership_expires_at = expires.map(|day| at(day, 7200));
-        MemberView { lines, ..unknown(member) }
+        MemberView { lines, suppressions: wishes, ..unknown(member) }
     }
 }

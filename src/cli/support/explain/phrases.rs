@@ -62,6 +62,14 @@ impl Phrases {
 
     /// A standing opt-out.
     pub fn opted_out(&self, of: &SuppressionFacts) -> String {
+        if let (Some(_), Some(until), Some(item)) = (of.again, of.until, &of.item) {
+            return match self.language {
+                Language::English => {
+                    format!("asked to be reminded again about {item} on {}", self.time(until))
+                }
+                Language::Chinese => format!("請我們到 {} 再提醒「{item}」", self.time(until)),
+            };
+        }
         let purpose = self.purpose(of.purpose);
         let until = of.until.map_or_else(|| self.of("for ever", "永久"), |at| self.until(at));
         match (self.language, &of.item) {

@@ -87,6 +87,7 @@ CREATE TABLE suppression (
     purpose TEXT,
     item    TEXT,
     until   BIGINT,
+    again   BIGINT,                                     -- when the member asked to be reminded again at `until`
     because TEXT NOT NULL,
     at      BIGINT NOT NULL,
     CHECK ((member IS NULL) <> (address IS NULL))
