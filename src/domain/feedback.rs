@@ -226,7 +226,11 @@ mod tests {
         for (kind, soft, who) in table {
             let led = leads_to(&feedback(kind), soft).unwrap();
             assert_eq!((led.member, led.address), who, "{kind:?}");
-            assert_eq!(led.what, Suppression { purpose: None, item: None, until: None }, "for good");
+            assert_eq!(
+                led.what,
+                Suppression { purpose: None, item: None, until: None, again: None },
+                "for good"
+            );
         }
         assert_eq!(leads_to(&feedback(SoftBounce), 4), None);
         let fifth = leads_to(&feedback(SoftBounce), 5).unwrap();

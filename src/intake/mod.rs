@@ -33,7 +33,7 @@ pub use error::IntakeError;
 pub use events::{BadEvent, Events};
 pub use records::{OrderRow, Record};
 pub use rejects::{Reject, Rejects};
-pub use report::read_report;
+pub use report::{read_report, unsubscribe_token};
 pub use source::{Format, Source};
 
 /// How the shop wants its files of one kind of record to be read.

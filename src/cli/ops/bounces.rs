@@ -8,12 +8,14 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde::Serialize;
 
+use crate::channel::UnsubscribeLinks;
 use crate::cli::FAILED;
-use crate::cli::open::Open;
+use crate::cli::open::{Open, unsubscribe_links};
 use crate::cli::output::Output;
 use crate::desk::feedback::{Received, receive};
+use crate::desk::unsubscribe::{self, Choice};
 use crate::domain::feedback::Feedback;
-use crate::intake::{BadEvent, Events, read_report};
+use crate::intake::{BadEvent, Events, read_report, unsubscribe_token};
 
 /// A report says what it has to say within so many bytes; what it returns may be longer.
 const LONGEST_MAIL: u64 = 16 * 1024 * 1024;
@@ -22,7 +24,8 @@ const LONGEST_MAIL: u64 = 16 * 1024 * 1024;
 ///
 /// A hard bounce stops mail to that address, a complaint stops all messages to the member; soft bounces count, see
 /// `[bounces]` in the settings. Reports are matched by the Message-ID of the message they return. The same report again
-/// changes nothing; mail that is no report is passed over.
+/// changes nothing; mail that is no report is passed over. A mail to the unsubscribe mailbox stops all messages to the
+/// member whose link its subject names.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   replenish bounces < mail.eml
@@ -47,6 +50,8 @@ pub struct Bounces {
 struct Done {
     #[serde(flatten)]
     received: Received,
+    /// Mails that asked for no more messages.
+    opted_out: u64,
     /// Mails that report nothing of ours.
     ignored: u64,
     /// Events that are none.
@@ -67,7 +72,8 @@ impl Bounces {
     /// # Errors
     /// When the ledger fails, or a Maildir is none. What was not recorded stays where it lies.
     pub async fn run(self, desk: &Open, out: &Output) -> anyhow::Result<ExitCode> {
-        let mut take = Take { desk, done: Done::default() };
+        let links = unsubscribe_links(&desk.settings)?;
+        let mut take = Take { desk, links, done: Done::default() };
         let mut mails = self.files;
         if mails.is_empty() && self.maildir.is_none() && self.events.is_empty() {
             mails.push("-".into());
@@ -89,6 +95,7 @@ impl Bounces {
 
 struct Take<'a> {
     desk: &'a Open,
+    links: UnsubscribeLinks,
     done: Done,
 }
 
@@ -97,15 +104,29 @@ impl Take<'_> {
     async fn mail(&mut self, file: &Path) -> anyhow::Result<bool> {
         let read = bytes(file).map_err(|error| error.to_string());
         let no_mail = || "it is no mail: no headers begin it".to_owned();
-        match read.and_then(|raw| read_report(&raw, self.desk.now).ok_or_else(no_mail)) {
+        let reports = read.and_then(|raw| Ok((read_report(&raw, self.desk.now).ok_or_else(no_mail)?, raw)));
+        match reports {
             Err(problem) => {
                 self.done.unreadable.push(Unreadable { file: file.display().to_string(), problem });
                 return Ok(false);
             }
-            Ok(reports) if reports.is_empty() => self.done.ignored += 1,
-            Ok(reports) => self.receive(reports).await?,
+            Ok((reports, raw)) if reports.is_empty() => self.no_report(&raw).await?,
+            Ok((reports, _)) => self.receive(reports).await?,
         }
         Ok(true)
+    }
+
+    /// Whoever holds a link may also send it by mail.
+    async fn no_report(&mut self, raw: &[u8]) -> anyhow::Result<()> {
+        let link = unsubscribe_token(raw).and_then(|token| self.links.read(&token));
+        let Some(link) = link else {
+            self.done.ignored += 1;
+            return Ok(());
+        };
+        let Open { store, knowledge, now, .. } = self.desk;
+        unsubscribe::stop(store, knowledge, *now, &link, Choice::All).await?;
+        self.done.opted_out += 1;
+        Ok(())
     }
 
     async fn events(&mut self, file: &Path) -> anyhow::Result<()> {
@@ -184,6 +205,7 @@ fn tell(done: &Done, out: Output) -> anyhow::Result<()> {
         ("recorded", received.recorded),
         ("known already", received.duplicate),
         ("about nobody known", received.unmatched),
+        ("opted out", done.opted_out),
         ("of no concern", done.ignored),
         ("rejected", done.rejected.len() as u64),
         ("unreadable", done.unreadable.len() as u64),

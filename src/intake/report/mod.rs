@@ -38,6 +38,14 @@ pub fn read_report(raw: &[u8], now: Timestamp) -> Option<Vec<Feedback>> {
     Some(free::bounce(&mail, &report).into_iter().collect())
 }
 
+/// What a mail to the unsubscribe mailbox may be: the one word of its subject, where mail programs put what stands behind
+/// `?subject=` in `List-Unsubscribe`. Whether it is a token of ours is for its maker to say.
+pub fn unsubscribe_token(raw: &[u8]) -> Option<String> {
+    let mail = MessageParser::default().parse(without_envelope(raw))?;
+    let mut words = mail.subject()?.split_whitespace();
+    words.next().filter(|_| words.next().is_none()).map(ToOwned::to_owned)
+}
+
 /// What all that one mail reports has in common.
 struct Report {
     returned: Returned,

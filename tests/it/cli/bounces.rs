@@ -134,3 +134,22 @@ fn events_of_a_file_count_though_some_are_bad() {
     let gone = shop.run(&["bounces", "gone.eml", "--json"]);
     assert!(gone.code == 1 && gone.err.contains("gone.eml cannot be read"), "{}", gone.err);
 }
+
+#[test]
+fn a_mail_with_the_links_token_in_its_subject_stops_everything() {
+    let (shop, job) = mailed();
+    let sent = std::fs::read(shop.path(&format!("var/outbox/{job}.eml"))).unwrap();
+    let sent = mail_parser::MessageParser::default().parse(&sent).unwrap();
+    let link = sent.header_raw("List-Unsubscribe").unwrap().trim().trim_matches(['<', '>']).to_owned();
+    let token = link.rsplit('/').next().unwrap();
+    let mail = |subject: &str| format!("From: amy@shop.example\r\nSubject: {subject}\r\n\r\n\r\n");
+    let done = shop.fed(mail(&format!("Re: {token}")).as_bytes(), &["bounces", "--json"]).one();
+    assert_eq!((&done["opted_out"], &done["ignored"]), (&json!(0), &json!(1)), "a conversation about it");
+    for _ in 0..2 {
+        let done = shop.fed(mail(token).as_bytes(), &["bounces", "--json"]).one();
+        assert_eq!((&done["opted_out"], &done["ignored"]), (&json!(1), &json!(0)), "{done}");
+    }
+    let stopped = shop.lines(&["suppress", "list"]);
+    assert_eq!(stopped.len(), 1, "{stopped:?}");
+    assert_eq!(stopped[0]["because"], format!("unsubscribe link ({job})"));
+}
