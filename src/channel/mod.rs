@@ -10,7 +10,7 @@ mod turn;
 mod unsubscribe;
 mod webhook;
 
-pub use email::{Email, EmailOptions, Relay, RelayOptions, Tls};
+pub use email::{Dkim, DkimKey, Email, EmailOptions, Relay, RelayOptions, Tls};
 pub use letter::{Letter, Rendered};
 pub use pace::Pace;
 pub use probe::{Certificate, Probe};
@@ -107,6 +107,12 @@ pub enum ChannelError {
     /// The sender is not a mailbox.
     #[error("`from` is not a mailbox: write it as \"Shop <hello@shop.example>\"")]
     From(#[source] lettre::address::AddressError),
+    /// The mailbox for answers is none.
+    #[error("`reply_to` is not a mailbox: write it as \"Shop <hello@shop.example>\"")]
+    ReplyTo(#[source] lettre::address::AddressError),
+    /// The mailbox for opt-outs is no address.
+    #[error("`unsubscribe_mailbox` is not an address: write it as unsubscribe@shop.example")]
+    UnsubscribeMailbox(#[source] lettre::address::AddressError),
     /// No relay to send through.
     #[error("the e-mail channel has no relay: add one under [[channel.email.relay]]")]
     NoRelay,

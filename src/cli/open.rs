@@ -9,7 +9,8 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use crate::channel::{
-    self, Channel, EmailOptions, Pace, Relay, RelayOptions, Templates, UnsubscribeLinks, WebhookOptions,
+    self, Channel, Dkim, DkimKey, EmailOptions, Pace, Relay, RelayOptions, Templates, UnsubscribeLinks,
+    WebhookOptions,
 };
 use crate::config::{self, Deliver, Loaded, RelayUrl, Settings, StoreUrl};
 use crate::daemon::real_time;
@@ -200,11 +201,22 @@ fn email_options(email: &config::Email, concurrency: usize) -> anyhow::Result<Em
     };
     Ok(EmailOptions {
         from: email.from.to_string(),
+        reply_to: email.reply_to.as_ref().map(ToString::to_string),
+        unsubscribe_mailbox: email.unsubscribe_mailbox.as_ref().map(ToString::to_string),
+        dkim: email.dkim.iter().map(dkim).collect(),
         relays: email.relays.iter().map(relay).collect::<Result<_, _>>()?,
         domain_rates: email.domain_rates.clone(),
         timeout: email.timeout.to_std()?,
         connections: email.connections.unwrap_or(concurrency),
     })
+}
+
+fn dkim(settings: &config::DkimSettings) -> Dkim {
+    let key = match &settings.key {
+        config::DkimKey::Rsa(key) => DkimKey::Rsa(Arc::clone(key)),
+        config::DkimKey::Ed25519(key) => DkimKey::Ed25519(Arc::clone(key)),
+    };
+    Dkim { domain: settings.domain.clone(), selector: settings.selector.clone(), key }
 }
 
 fn webhook_options(webhook: &config::Webhook, concurrency: usize) -> anyhow::Result<WebhookOptions> {

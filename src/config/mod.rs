@@ -28,7 +28,7 @@ mod warnings;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-pub use channels::{Channel, EMAIL, Email, RelaySettings, Webhook};
+pub use channels::{Channel, DkimKey, DkimSettings, EMAIL, Email, RelaySettings, Webhook};
 pub use intake::{Columns, Intake};
 pub use peers::{QueueUrl, RelayUrl, StoreUrl};
 pub use rule::PlacedRule;

@@ -2,6 +2,8 @@
 
 mod email;
 mod pace;
+mod post;
+mod postfix;
 mod templates;
 mod webhook;
 

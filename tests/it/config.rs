@@ -11,6 +11,7 @@ use replenish::domain::problem::Problem;
 use replenish::domain::trigger::{ItemMoment, Trigger, When};
 use tempfile::TempDir;
 
+mod dkim;
 mod gallery;
 mod reports;
 mod shipped;

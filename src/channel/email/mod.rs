@@ -1,6 +1,8 @@
 //! Owns the e-mail channel: relays in order, as many letters as their gates let through; knows nothing of the wire.
 
+mod dkim;
 mod folder;
+mod header;
 mod mail;
 mod probe;
 mod relay;
@@ -11,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lettre::message::Mailbox;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -20,17 +21,24 @@ use super::turn::{Gate, Gates};
 use super::{ChannelError, Letter, Pace, PutOff, Turn};
 use crate::domain::job::{Delivery, Outcome};
 use crate::domain::rate::Rate;
-use mail::Mail;
+use mail::{Mail, Sender};
 use smtp::Smtp;
 
+pub use dkim::{Dkim, DkimKey};
 pub(super) use folder::keep;
 pub use relay::{Relay, Tls};
 
 /// What the settings say of an e-mail channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct EmailOptions {
     /// The sender, as `Shop <hello@shop.example>`.
     pub from: String,
+    /// Where answers go, written alike; to the sender when absent.
+    pub reply_to: Option<String>,
+    /// An address that takes opt-outs by mail.
+    pub unsubscribe_mailbox: Option<String>,
+    /// The keys that sign every mail.
+    pub dkim: Vec<Dkim>,
     /// Tried in order: the next one when nothing could be handed to the one before.
     pub relays: Vec<RelayOptions>,
     /// How fast the mailboxes of a domain may be written to, by the domain in lower case.
@@ -55,7 +63,7 @@ pub struct RelayOptions {
 pub struct Email(Arc<Post>);
 
 struct Post {
-    from: Mailbox,
+    sender: Sender,
     /// The relays; the gate of each stands at the same place.
     outlets: Vec<(String, Outlet)>,
     gates: Gates,
@@ -70,7 +78,7 @@ enum Outlet {
 
 impl Email {
     pub(super) fn new(options: EmailOptions, pace: Pace) -> Result<Self, ChannelError> {
-        let from = options.from.parse().map_err(ChannelError::From)?;
+        let sender = Sender::new(&options)?;
         let local = options.relays.iter().all(|relay| relay.relay.is_local());
         let (mut outlets, mut each) = (Vec::new(), Vec::new());
         for RelayOptions { relay, rate } in options.relays {
@@ -84,7 +92,7 @@ impl Email {
         let turns = Arc::new(Semaphore::new(options.connections.max(1)));
         let keyed = |(domain, rate): (String, Rate)| (domain.clone(), (format!("domain:{domain}"), rate));
         let domain_rates = options.domain_rates.into_iter().map(keyed).collect();
-        Ok(Self(Arc::new(Post { from, outlets, gates: Gates { each, turns, pace }, domain_rates, local })))
+        Ok(Self(Arc::new(Post { sender, outlets, gates: Gates { each, turns, pace }, domain_rates, local })))
     }
 
     pub(super) fn is_local(&self) -> bool {
@@ -93,7 +101,7 @@ impl Email {
 
     /// Writes the mail that would go into a folder instead.
     pub(super) async fn shadow(&self, letter: &Letter, folder: &Path) -> Outcome {
-        match Mail::write(&self.0.from, letter) {
+        match self.0.sender.write(letter).await {
             Ok(mail) => folder::send(folder, &mail).await,
             Err(outcome) => outcome,
         }
@@ -106,7 +114,7 @@ impl Email {
     }
 
     pub(super) async fn deliver(&self, letter: &Letter, turn: Turn) -> Outcome {
-        let mail = match Mail::write(&self.0.from, letter) {
+        let mail = match self.0.sender.write(letter).await {
             Ok(mail) => mail,
             Err(outcome) => return outcome,
         };

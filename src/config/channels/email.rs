@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
+use lettre::Address;
 use lettre::message::Mailbox;
 
 use super::super::peers::{RelayUrl, parse_relay, peer};
 use super::super::reader::{Kind, Section};
 use super::super::secret::Surroundings;
 use super::super::values;
+use super::dkim::{self, DkimSettings};
 use crate::domain::job::OnUncertain;
 use crate::domain::rate::Rate;
 
@@ -17,6 +19,12 @@ use crate::domain::rate::Rate;
 pub struct Email {
     /// Who writes: `Shop <hello@shop.example>`.
     pub from: Mailbox,
+    /// Where answers go; to the sender when absent.
+    pub reply_to: Option<Mailbox>,
+    /// An address that takes opt-outs by mail.
+    pub unsubscribe_mailbox: Option<Address>,
+    /// The keys that sign every mail.
+    pub dkim: Vec<DkimSettings>,
     /// Where mail is handed over, the first choice first; never empty.
     pub relays: Vec<RelaySettings>,
     /// How fast the mailboxes of a domain may be written to, by the domain in lower case.
@@ -41,6 +49,9 @@ pub struct RelaySettings {
 /// Reads the section.
 pub(super) fn read(s: &mut Section<'_>, around: Surroundings<'_>) -> Option<Email> {
     let from = s.required("from", mailbox());
+    let reply_to = s.get("reply_to", mailbox());
+    let unsubscribe_mailbox = s.get("unsubscribe_mailbox", address());
+    let dkim = dkim::read(s, from.as_ref().map(|from| from.email.domain()), around);
     let example = "[{ url = \"smtp://127.0.0.1:2525\" }]";
     let relays = s.required_by("relay", example, |s| s.sections("relay", |s| relay(s, around)));
     let domain_rates = s.pairs("domain_rates", &domain(), &values::rate("20/s")).into_iter().collect();
@@ -52,7 +63,18 @@ pub(super) fn read(s: &mut Section<'_>, around: Surroundings<'_>) -> Option<Emai
     if relays.is_empty() {
         return None;
     }
-    Some(Email { from: from?, relays, domain_rates, connections, on_uncertain, timeout })
+    let (from, dkim) = (from?, dkim?);
+    Some(Email {
+        from,
+        reply_to,
+        unsubscribe_mailbox,
+        dkim,
+        relays,
+        domain_rates,
+        connections,
+        on_uncertain,
+        timeout,
+    })
 }
 
 fn relay(s: &mut Section<'_>, around: Surroundings<'_>) -> Option<RelaySettings> {
@@ -79,6 +101,25 @@ fn mailbox() -> Kind<'static, Mailbox> {
         let mailbox: Mailbox = text.parse().map_err(|_| advice())?;
         // The parser stops at the first thing it does not know.
         let whole = text.trim_end_matches('>').trim_end().ends_with(&mailbox.email.to_string());
-        if whole && !text.contains(char::is_control) { Ok(mailbox) } else { Err(advice()) }
+        match is_plain(&mailbox.email) {
+            true if whole && !text.contains(char::is_control) => Ok(mailbox),
+            true => Err(advice()),
+            false => Err(PLAIN.to_owned()),
+        }
     })
+}
+
+fn address() -> Kind<'static, Address> {
+    Kind::text("an address", "unsubscribe@shop.example", |text| {
+        let address: Address = text.parse().map_err(|_| "an address by itself, without a name".to_owned())?;
+        if is_plain(&address) { Ok(address) } else { Err(PLAIN.to_owned()) }
+    })
+}
+
+const PLAIN: &str = "the address has ASCII letters only and no quotes: a domain with others as DNS has it, beginning with xn--";
+
+/// True when every server and every header carries the address as it is.
+fn is_plain(address: &Address) -> bool {
+    let text = address.to_string();
+    text.is_ascii() && !text.contains(|c: char| c.is_whitespace() || c.is_control() || "\"\\".contains(c))
 }

@@ -1,11 +1,13 @@
 //! Owns `[channel.NAME]`: `email` is e-mail, any other name a webhook; opens no connection.
 
+mod dkim;
 mod email;
 mod webhook;
 
 use super::reader::Section;
 use super::secret::Surroundings;
 
+pub use dkim::{DkimKey, DkimSettings};
 pub use email::{Email, RelaySettings};
 pub use webhook::Webhook;
 

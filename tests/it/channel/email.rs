@@ -18,8 +18,16 @@ fn channel(relays: &[&str]) -> Channel {
     let relay = |url: &&str| RelayOptions { relay: Relay::parse(url).unwrap(), rate: None };
     let relays = relays.iter().map(relay).collect();
     let from = "好店 Shop <hello@shop.example>".to_owned();
-    let domain_rates = BTreeMap::new();
-    let options = EmailOptions { from, relays, domain_rates, timeout: PATIENCE, connections: 4 };
+    let options = EmailOptions {
+        from,
+        reply_to: None,
+        unsubscribe_mailbox: None,
+        dkim: Vec::new(),
+        relays,
+        domain_rates: BTreeMap::new(),
+        timeout: PATIENCE,
+        connections: 4,
+    };
     Channel::email(options, Pace::local()).unwrap()
 }
 

@@ -108,6 +108,15 @@ const SETTINGS_GALLERY: &[(&str, &[Told])] = &[
         &[(1, 1, "unsubscribe links would lead nowhere", "public_url = ")],
     ),
     (
+        "[channel.email]\nfrom = \"a@店.example\"\nreply_to = \"Shop\"\nunsubscribe_mailbox = \"Stop <a@b.example>\"",
+        &[
+            (2, 1, "relay` is missing", "smtp://"),
+            (3, 8, "not a mailbox", "xn--"),
+            (4, 12, "`channel.email.reply_to` is \"Shop\", which is not a mailbox", "angle brackets"),
+            (5, 23, "which is not an address", "without a name"),
+        ],
+    ),
+    (
         "[channel.crm]\nurl = \"https://x.example\"",
         &[(2, 1, "secret` is missing", "{ env = \"CRM_SECRET\" }")],
     ),

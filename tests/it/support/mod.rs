@@ -1,8 +1,10 @@
 //! What tests share: real parts on free ports, and a ledger on paper.
 
+pub mod dkim;
 pub mod hook;
 pub mod house;
 pub mod paper;
+pub mod postfix;
 pub mod postgres;
 pub mod receiver;
 pub mod redis;
