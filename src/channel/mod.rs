@@ -14,10 +14,10 @@ pub use email::{Dkim, DkimKey, Email, EmailOptions, Relay, RelayOptions, Tls};
 pub use letter::{Letter, Rendered};
 pub use pace::Pace;
 pub use probe::{Certificate, Probe};
-pub use templates::{Scope, Shop, TemplateError, Templates, sample};
+pub use templates::{OwnTemplate, Scope, Shop, TemplateError, Templates, sample};
 pub use turn::{PutOff, Turn};
 pub use unsubscribe::{Link, UnsubscribeLinks};
-pub use webhook::{Webhook, WebhookOptions, webhook_body};
+pub use webhook::{HeaderText, Webhook, WebhookBody, WebhookOptions, webhook_body};
 
 use std::path::Path;
 use std::time::Duration;
@@ -46,7 +46,7 @@ impl Channel {
     /// A channel that posts to an endpoint.
     ///
     /// # Errors
-    /// When the URL or the secret cannot be used as written.
+    /// When the URL, a secret or a header cannot be used as written.
     pub fn webhook(options: WebhookOptions, pace: Pace) -> Result<Self, ChannelError> {
         Webhook::new(options, pace).map(Channel::Webhook)
     }
@@ -80,10 +80,13 @@ impl Channel {
     pub async fn shadow(&self, letter: &Letter, folder: &Path) -> Outcome {
         match self {
             Channel::Email(email) => email.shadow(letter, folder).await,
-            Channel::Webhook(_) => {
-                let body = format!("{:#}\n", webhook_body(letter));
-                email::keep(folder, format!("{}.json", letter.job), body.into_bytes()).await
-            }
+            Channel::Webhook(webhook) => match webhook.body(letter) {
+                Ok(body) => {
+                    let body = format!("{body:#}\n");
+                    email::keep(folder, format!("{}.json", letter.job), body.into_bytes()).await
+                }
+                Err(error) => error.outcome(),
+            },
         }
     }
 
@@ -133,6 +136,14 @@ pub enum ChannelError {
     /// The secret cannot be used.
     #[error("the webhook's secret {0}: write whsec_ and base64, or any text")]
     Secret(&'static str),
+    /// A header cannot be used. Its value is not repeated.
+    #[error("the webhook's header {name} cannot be used: {why}")]
+    Header {
+        /// Its name.
+        name: String,
+        /// Why.
+        why: String,
+    },
     /// The HTTP client cannot be set up.
     #[error("the http client cannot be set up")]
     Http(#[source] reqwest::Error),

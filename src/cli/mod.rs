@@ -2,6 +2,7 @@
 
 pub mod brand;
 pub mod demo;
+pub mod hook;
 pub mod moment;
 pub mod open;
 pub mod ops;

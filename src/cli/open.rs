@@ -10,7 +10,7 @@ use anyhow::Context;
 
 use crate::channel::{
     self, Channel, Dkim, DkimKey, EmailOptions, Pace, Relay, RelayOptions, Templates, UnsubscribeLinks,
-    WebhookOptions,
+    WebhookBody,
 };
 use crate::config::{self, Deliver, Loaded, RelayUrl, Settings, StoreUrl};
 use crate::daemon::real_time;
@@ -20,6 +20,8 @@ use crate::domain::reason::Language;
 use crate::domain::rules::Rules;
 use crate::domain::shop::Knowledge;
 use crate::store::Store;
+
+use super::hook;
 
 /// Settings, rules or templates that are not valid: all problems at once.
 #[derive(Debug)]
@@ -118,7 +120,7 @@ fn read_templates(folder: &Path) -> Result<Templates, Vec<Problem>> {
     Templates::load(folder).map_err(relative)
 }
 
-fn relative(mut problems: Vec<Problem>) -> Vec<Problem> {
+pub(super) fn relative(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.iter_mut().for_each(|problem| problem.file = shown(&problem.file));
     problems
 }
@@ -165,6 +167,7 @@ pub async fn know(settings: &Settings, rules: Rules, store: &Store) -> anyhow::R
         rules: Arc::new(rules),
         priors: Arc::new(store.priors().await?.unwrap_or_default()),
         zone: settings.timezone,
+        reach: Arc::new(hook::reach(settings)),
         locale: settings.locale.clone(),
         orders_at: store.feed_at().await?,
         shadow: settings.deliver == Deliver::Shadow,
@@ -174,20 +177,29 @@ pub async fn know(settings: &Settings, rules: Rules, store: &Store) -> anyhow::R
 /// The channels of the settings, ready to send.
 ///
 /// # Errors
-/// When a sender, relay, URL or secret cannot be used.
+/// When a sender, relay, URL, secret or header cannot be used; [`Invalid`] for bodies.
 pub fn open_channels(settings: &Settings, pace: &Pace) -> anyhow::Result<HashMap<ChannelName, Channel>> {
     let mut channels = HashMap::new();
+    let mut bodies = hook::bodies(settings)?;
     for (name, channel) in &settings.channels {
-        let opened = open_channel(channel, settings.queue.concurrency, pace.clone());
+        let body = bodies.remove(name).unwrap_or_default();
+        let opened = open_channel(channel, body, settings.queue.concurrency, pace.clone());
         channels.insert(name.clone(), opened.with_context(|| format!("[channel.{name}] cannot be used"))?);
     }
     Ok(channels)
 }
 
-fn open_channel(channel: &config::Channel, concurrency: usize, pace: Pace) -> anyhow::Result<Channel> {
+fn open_channel(
+    channel: &config::Channel,
+    body: WebhookBody,
+    concurrency: usize,
+    pace: Pace,
+) -> anyhow::Result<Channel> {
     Ok(match channel {
         config::Channel::Email(email) => Channel::email(email_options(email, concurrency)?, pace)?,
-        config::Channel::Webhook(webhook) => Channel::webhook(webhook_options(webhook, concurrency)?, pace)?,
+        config::Channel::Webhook(webhook) => {
+            Channel::webhook(hook::options(webhook, body, concurrency)?, pace)?
+        }
     })
 }
 
@@ -217,17 +229,6 @@ fn dkim(settings: &config::DkimSettings) -> Dkim {
         config::DkimKey::Ed25519(key) => DkimKey::Ed25519(Arc::clone(key)),
     };
     Dkim { domain: settings.domain.clone(), selector: settings.selector.clone(), key }
-}
-
-fn webhook_options(webhook: &config::Webhook, concurrency: usize) -> anyhow::Result<WebhookOptions> {
-    Ok(WebhookOptions {
-        url: webhook.url.to_string(),
-        secret: webhook.secret.expose().to_owned(),
-        allow_private_network: webhook.allow_private_network,
-        timeout: webhook.timeout.to_std()?,
-        concurrency: webhook.concurrency.unwrap_or(concurrency),
-        rate: webhook.rate,
-    })
 }
 
 /// What templates may say of the shop.

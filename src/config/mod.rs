@@ -28,7 +28,7 @@ mod warnings;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-pub use channels::{Channel, DkimKey, DkimSettings, EMAIL, Email, RelaySettings, Webhook};
+pub use channels::{Channel, DkimKey, DkimSettings, EMAIL, Email, Header, RelaySettings, Webhook};
 pub use intake::{Columns, Intake};
 pub use peers::{QueueUrl, RelayUrl, StoreUrl};
 pub use rule::PlacedRule;
@@ -127,6 +127,14 @@ pub fn folders(file: &Path, env: &Environment) -> Option<Folders> {
     let (document, folder) = overridden(file, env, &problems)?;
     let around = Surroundings { base: &folder, env };
     Some(Section::document(&document, &problems, |s| settings::read(s, around).1.folders))
+}
+
+/// The templates of bodies that webhooks have of their own, as far as the settings name them in spite of their problems.
+pub fn bodies(file: &Path, env: &Environment) -> Vec<PathBuf> {
+    let problems = Problems::default();
+    let Some((document, folder)) = overridden(file, env, &problems) else { return Vec::new() };
+    let around = Surroundings { base: &folder, env };
+    Section::document(&document, &problems, |s| settings::read(s, around).1.bodies)
 }
 
 /// The settings file under its overrides, and the folder at which relative paths start.

@@ -185,6 +185,11 @@ impl<'a> Section<'a> {
         table.iter().map(named).collect()
     }
 
+    /// One element or entry of a value that was asked for, which is a table itself; `path` is its whole name.
+    pub fn inside<T>(&mut self, node: &'a Node, path: String, read: impl FnOnce(&mut Section<'a>) -> T) -> T {
+        self.enter(Some(node), path, read)
+    }
+
     /// The keys of the table `key`, each of one kind, with their values, all of another.
     pub fn pairs<K, T>(&mut self, key: &'static str, keys: &Kind<'_, K>, kind: &Kind<'_, T>) -> Vec<(K, T)> {
         let node = self.node(key);
@@ -254,6 +259,11 @@ impl<'a> Section<'a> {
         if !self.mistyped {
             self.problems.add(&self.place(key), message, help);
         }
+    }
+
+    /// Notes a problem at a place of its own.
+    pub fn problem_at(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
+        self.problems.add(place, message, help);
     }
 
     fn enter<T>(&self, node: Option<&'a Node>, path: String, read: impl FnOnce(&mut Section<'a>) -> T) -> T {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::reader::Section;
-use super::tree::Value;
+use super::tree::{Node, Value};
 use super::values;
 
 /// Environment variables by name.
@@ -48,17 +48,48 @@ const HOW: &str = "`{ env = \"NAME\" }`, `{ file = \"path\" }` or `{ credential 
 
 /// The secret that `key` refers to. An environment variable that overrides the setting is itself a fit place for it.
 pub fn secret(s: &mut Section<'_>, key: &'static str, around: Surroundings<'_>) -> Option<Secret> {
-    match &s.node(key)?.value {
+    let node = s.node(key)?;
+    one(s, key, node, s.path_to(key), around)
+}
+
+/// The secrets that `key` refers to, each with its place: a list, or one by itself. Nothing when it is absent; a list
+/// holds those that can be read.
+pub fn secrets<'a>(
+    s: &mut Section<'a>,
+    key: &'static str,
+    around: Surroundings<'_>,
+) -> Option<Vec<(&'a Node, Secret)>> {
+    let node = s.node(key)?;
+    let path = s.path_to(key);
+    let Value::List(nodes) = &node.value else {
+        return one(s, key, node, path, around).map(|secret| vec![(node, secret)]);
+    };
+    if nodes.is_empty() {
+        s.problem(
+            key,
+            format!("`{path}` is empty"),
+            format!("write `{key} = ` and {HOW}, or a list of them"),
+        );
+    }
+    let read = |node| Some((node, one(s, key, node, path.clone(), around)?));
+    Some(nodes.iter().filter_map(read).collect())
+}
+
+/// The secret that one value, written for `key`, refers to.
+pub fn one<'a>(
+    s: &mut Section<'a>,
+    key: &str,
+    node: &'a Node,
+    path: String,
+    around: Surroundings<'_>,
+) -> Option<Secret> {
+    match &node.value {
         Value::Broken => None,
-        Value::Table(_) => s.section(key, |t| reference(t, around)),
+        Value::Table(_) => s.inside(node, path, |t| reference(t, around)),
         Value::Word(word) => Some(Secret(word.clone())),
         _ => {
-            let path = s.path_to(key);
-            s.problem(
-                key,
-                format!("`{path}` is a secret in plain sight"),
-                format!("write `{key} = ` and {HOW}"),
-            );
+            let help = format!("write `{key} = ` and {HOW}");
+            s.problem_at(&node.at, format!("`{path}` is a secret in plain sight"), help);
             None
         }
     }

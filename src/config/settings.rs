@@ -131,6 +131,8 @@ pub struct Outline {
     pub folders: Folders,
     /// The names of all channels, right or wrong.
     pub channels: BTreeSet<ChannelName>,
+    /// The templates of bodies that webhooks have of their own.
+    pub bodies: Vec<PathBuf>,
 }
 
 /// Reads the settings; nothing when a problem was noted that leaves no meaning.
@@ -138,8 +140,7 @@ pub fn read(s: &mut Section<'_>, around: Surroundings<'_>) -> (Option<Settings>,
     let folders = folders(s, around.base);
     let channels: Vec<_> =
         s.named("channel", |name, s| (ChannelName::from(name), channels::read(name, s, around)));
-    let outline =
-        Outline { folders: folders.clone(), channels: channels.iter().map(|(n, _)| n.clone()).collect() };
+    let outline = outline(&folders, &channels);
     let channels: BTreeMap<_, _> =
         channels.into_iter().filter_map(|(name, channel)| Some((name, channel?))).collect();
     let modes = [("live", Deliver::Live), ("shadow", Deliver::Shadow)];
@@ -169,6 +170,15 @@ pub fn read(s: &mut Section<'_>, around: Surroundings<'_>) -> (Option<Settings>,
         bounces,
     });
     (settings, outline)
+}
+
+fn outline(folders: &Folders, channels: &[(ChannelName, Option<Channel>)]) -> Outline {
+    let own = channels.iter().filter_map(|(_, channel)| match channel {
+        Some(Channel::Webhook(webhook)) => webhook.body.clone(),
+        _ => None,
+    });
+    let names = channels.iter().map(|(name, _)| name.clone());
+    Outline { folders: folders.clone(), bodies: own.collect(), channels: names.collect() }
 }
 
 fn folders(s: &mut Section<'_>, base: &Path) -> Folders {

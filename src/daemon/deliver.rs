@@ -80,6 +80,9 @@ impl Deliveries {
         metrics::histogram!("replenish_delivery_seconds", "channel" => channel.to_string())
             .record(started.elapsed().as_secs_f64());
         let now = self.parts.clock.now();
+        if outcome.reason == Some(Reason::EndpointGone) {
+            keeper::disable(&self.parts, &channel, now).await;
+        }
         let job = &handover.job;
         let settled = self.parts.retry.settle(job, &outcome, self.parts.on_uncertain, now, fastrand::f64());
         tracing::debug!(job = %job.id, member = %handover.member.id, result = outcome.result.as_str(), state = settled.state.as_str(), "handed over");
@@ -119,10 +122,7 @@ impl Deliveries {
         };
         let letter = match self.letter(handover) {
             Ok(letter) => letter,
-            Err(error) => {
-                let outcome = Outcome::new(Delivery::Permanent, Some(Reason::TemplateError));
-                return Outcome { reply: Some(error.to_string()), ..outcome };
-            }
+            Err(error) => return error.outcome(),
         };
         match turn {
             _ if job.shadow => channel.shadow(&letter, &self.parts.outbox).await,

@@ -120,6 +120,10 @@ const COUNTERS: &[(&str, &str)] = &[
 /// What the gauges show.
 const GAUGES: &[(&str, &str)] = &[
     ("replenish_paused", "Pauses in force, by what they stop"),
+    (
+        "replenish_endpoint_disabled",
+        "1 while a webhook's channel is paused because its endpoint answered 410 Gone",
+    ),
     ("replenish_in_flight", "Jobs queued or sending"),
     ("replenish_worker_well", "1 while the worker polls its queue"),
     ("replenish_worker_restarts", "Restarts of the worker since the start"),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::DeskError;
 use crate::domain::ids::Timestamp;
-use crate::domain::pause::PauseScope;
+use crate::domain::pause::{PauseScope, PausedBy};
 use crate::store::{self, Store};
 
 /// What is paused after a person's word.
@@ -23,7 +23,9 @@ pub struct PauseLine {
     pub scope: &'static str,
     /// Which rule or channel.
     pub name: Option<String>,
-    /// Who said so, and why.
+    /// Whether a person said so, or the channel's endpoint.
+    pub by: PausedBy,
+    /// Why, in words.
     pub because: String,
     /// Since when.
     pub since: Timestamp,
@@ -39,7 +41,8 @@ pub async fn pause(
     because: &str,
     now: Timestamp,
 ) -> Result<Paused, DeskError> {
-    let changed = store.pause(store::Pause { scope, because: because.to_owned(), since: now }).await?;
+    let (by, because) = (PausedBy::Person, because.to_owned());
+    let changed = store.pause(store::Pause { scope, by, because, since: now }).await?;
     Ok(Paused { changed, paused: list(store).await? })
 }
 
@@ -60,6 +63,7 @@ pub async fn list(store: &Store) -> Result<Vec<PauseLine>, DeskError> {
     let line = |pause: store::Pause| PauseLine {
         scope: pause.scope.kind(),
         name: pause.scope.name().map(str::to_owned),
+        by: pause.by,
         because: pause.because,
         since: pause.since,
     };

@@ -1,14 +1,14 @@
 //! Owns the answer to "what would this rule's message look like", for a member of the ledger or an imagined one; writes
 //! and sends nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::foresee::{Fate, Foreseen, foresee};
 use super::{DeskError, lookup};
-use crate::channel::{Letter, Scope, Shop as ShopCard, TemplateError, Templates, sample, webhook_body};
+use crate::channel::{Letter, Scope, Shop as ShopCard, TemplateError, Templates, WebhookBody, sample};
 use crate::domain::assemble::draft;
 use crate::domain::catalog::Catalog;
 use crate::domain::guards::Judge;
@@ -33,6 +33,8 @@ pub struct Desk<'a> {
     pub knowledge: &'a Knowledge,
     /// What messages say.
     pub templates: &'a Templates,
+    /// What each webhook is posted.
+    pub bodies: &'a HashMap<ChannelName, WebhookBody>,
     /// What messages say of the shop.
     pub shop: &'a ShopCard,
     /// Under which members opt out. A preview gets about: its link is of the right form and stops nobody's messages.
@@ -172,10 +174,11 @@ impl Desk<'_> {
     }
 
     fn imagined(&self, rule: &Rule, locale: &str) -> Draft {
+        let contact = self.knowledge.reach.get(&rule.channel).map_or(rule.channel.as_str(), String::as_str);
         let letter = Letter {
             job: "job_sample".into(),
             valid_until: self.now + rule.valid_for,
-            contacts: BTreeMap::from([(rule.channel.to_string(), "sample".to_owned())]),
+            contacts: BTreeMap::from([(contact.to_owned(), "sample".to_owned())]),
             ..self.letter(rule, self.sample(rule, locale), self.now)
         };
         Draft { letter, due_at: None, against: None }
@@ -246,7 +249,11 @@ impl Desk<'_> {
             let scope = Scope::new(&letter.content, &rule.id, letter.step, url, self.shop, now);
             letter.rendered = Some(self.templates.render(template, &scope)?);
         }
-        let body = (!rule.channel.is_email()).then(|| webhook_body(&letter));
+        let body = (!rule.channel.is_email()).then(|| match self.bodies.get(&rule.channel) {
+            Some(body) => body.value(&letter),
+            None => WebhookBody::default().value(&letter),
+        });
+        let body = body.transpose()?;
         let rendered = letter.rendered;
         let (subject, text) = rendered.clone().map(|r| (r.subject, r.text)).unzip();
         Ok(Preview {

@@ -21,6 +21,8 @@ pub struct TestMessage {
     pub channel: ChannelName,
     /// The address; for a webhook, the contact point that the message names.
     pub to: String,
+    /// Under which name the message tells a webhook of the contact point.
+    pub contact: String,
     /// The locale of the made-up member.
     pub locale: String,
     /// Where its reader would opt out: of the right form, so that headers and signatures are those of any message.
@@ -94,7 +96,7 @@ fn letter(message: &TestMessage) -> Letter {
 }
 
 fn contacts(message: &TestMessage) -> BTreeMap<String, String> {
-    BTreeMap::from([(message.channel.to_string(), message.to.clone())])
+    BTreeMap::from([(message.contact.clone(), message.to.clone())])
 }
 
 fn words(locale: &str) -> Rendered {

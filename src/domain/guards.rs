@@ -300,10 +300,12 @@ impl<'a> Judge<'a> {
     }
 
     fn reachable(&self, message: &Message<'_>) -> Verdict {
-        if message.channel.is_email() && self.person.view.member.email.is_none() {
-            return Verdict::Defer(Timestamp::MAX_UTC, Reason::NoAddress);
-        }
-        Verdict::Send
+        let member = &self.person.view.member;
+        let is_reachable = match self.shop.reach.get(message.channel) {
+            Some(contact) => member.contacts.get(contact).is_some_and(|point| !point.trim().is_empty()),
+            None => !message.channel.is_email() || member.email.is_some(),
+        };
+        if is_reachable { Verdict::Send } else { Verdict::Defer(Timestamp::MAX_UTC, Reason::NoAddress) }
     }
 
     /// Whoever resumes lets go of what is held.

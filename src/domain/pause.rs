@@ -1,4 +1,4 @@
-//! Owns what a person has paused; knows nothing of who did it or of what waits.
+//! Owns what is paused, and whether a person or a peer said so; knows nothing of what waits.
 
 use super::ids::{ChannelName, RuleId};
 use super::rules::Rule;
@@ -12,6 +12,31 @@ pub enum PauseScope {
     Rule(RuleId),
     /// The messages on one channel.
     Channel(ChannelName),
+}
+
+/// Who paused it. Both may have paused the same; resuming ends both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PausedBy {
+    /// A person.
+    Person,
+    /// The channel's endpoint: it is gone for good.
+    Endpoint,
+}
+
+impl PausedBy {
+    /// The word used in the ledger and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PausedBy::Person => "person",
+            PausedBy::Endpoint => "endpoint",
+        }
+    }
+
+    /// The one of this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [PausedBy::Person, PausedBy::Endpoint].into_iter().find(|by| by.as_str() == word)
+    }
 }
 
 impl PauseScope {

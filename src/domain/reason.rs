@@ -91,7 +91,7 @@ reasons! {
     Unsuitable "unsuitable" "The product does not suit this member." "這項商品不適合此會員。" "Nothing; `[[unsuitable]]` says for whom." "不需處理;對象由 `[[unsuitable]]` 決定。";
     AlreadyReminded "already_reminded" "This purchase has had its reminder." "這筆購買已提醒過一次。" "Nothing, or set `one_reminder_per_purchase = false`." "不需處理,或設定 `one_reminder_per_purchase = false`。";
     Holdout "holdout" "The member belongs to the holdout that measures the rule." "會員屬於用來衡量成效的對照組。" "Nothing: writing to the holdout would spoil the measure." "不需處理:發給對照組會破壞成效衡量。";
-    Paused "paused" "A person has paused this." "已由人員暫停。" "`replenish resume` when it may go on." "可以繼續時執行 `replenish resume`。";
+    Paused "paused" "A person has paused this, or an endpoint that is gone." "已由人員暫停,或因接收端停用而暫停。" "`replenish resume` when it may go on." "可以繼續時執行 `replenish resume`。";
     Shadow "shadow" "The daemon runs in shadow: the message went to the outbox folder only." "目前為影子模式,訊息僅寫入 outbox 資料夾。" "Set `deliver = \"live\"` to send." "要實際發送,請設定 `deliver = \"live\"`。";
     // what a person or a rule edit ended
     Withdrawn "withdrawn" "The rule that asked for it is gone or no longer asks." "提出此訊息的規則已移除或不再適用。" "Nothing, or bring the rule back." "不需處理,或恢復該規則。";

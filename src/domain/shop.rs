@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
 use super::catalog::{Catalog, Item, Level, Product};
-use super::ids::{Day, ProductKey, Timestamp};
+use super::ids::{ChannelName, Day, ProductKey, Timestamp};
 use super::interval::{Event, Forecast, Priors};
 use super::lifecycle::Stage;
 use super::member::MemberView;
@@ -18,6 +18,9 @@ use super::rules::{Audience, Rules};
 
 /// No stage begins later than this many days from today by the clock alone.
 const FARTHEST: i32 = 4000;
+
+/// The contact point that a channel needs, as `line`; channels that need none are not in it.
+pub type Reach = BTreeMap<ChannelName, String>;
 
 /// The shop as a decision sees it.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +33,8 @@ pub struct Shop<'a> {
     pub priors: &'a Priors,
     /// The shop's zone: days of history are counted in it.
     pub zone: Tz,
+    /// The contact points that channels need of a member.
+    pub reach: &'a Reach,
     /// The locale of members without one.
     pub locale: &'a str,
     /// When orders last came in, by the real clock; `None` when never.
@@ -47,6 +52,8 @@ pub struct Knowledge {
     pub priors: Arc<Priors>,
     /// See [`Shop::zone`].
     pub zone: Tz,
+    /// See [`Shop::reach`].
+    pub reach: Arc<Reach>,
     /// See [`Shop::locale`].
     pub locale: String,
     /// See [`Shop::orders_at`].
@@ -63,6 +70,7 @@ impl Knowledge {
             catalog,
             priors: &self.priors,
             zone: self.zone,
+            reach: &self.reach,
             locale: &self.locale,
             orders_at: self.orders_at,
             shadow: self.shadow,
@@ -81,10 +89,11 @@ impl Knowledge {
 }
 
 impl Shop<'_> {
-    /// Names everything that planning rests on besides the member: rules, priors, live or shadow.
+    /// Names everything that planning rests on besides the member: rules, priors, live or shadow, and what channels need.
     pub fn version(&self) -> String {
         let mode = if self.shadow { "shadow" } else { "live" };
-        format!("{}/{}/{mode}", self.rules.hash(), self.priors.version)
+        let reach: String = self.reach.iter().map(|(channel, point)| format!("/{channel}={point}")).collect();
+        format!("{}/{}/{mode}{reach}", self.rules.hash(), self.priors.version)
     }
 }
 

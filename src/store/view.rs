@@ -110,8 +110,10 @@ pub(super) fn views(
     let [members, lines, suppressions, occasions, jobs, dropout, pauses]: [Vec<Row>; 7] =
         answers.try_into().map_err(|_| StoreError::corrupt("member", "*", "seven answers make a view"))?;
     let paused = pauses.into_iter().map(|mut row| pauses::scope(&mut row));
-    let paused =
+    let mut paused =
         paused.collect::<Result<Vec<_>, Flaw>>().map_err(|why| StoreError::corrupt("pause", "*", why))?;
+    // In order; a person and an endpoint may have paused the same.
+    paused.dedup();
     let mut gathered = Gathered::of(members, &paused)?;
     let mut last_order: Option<OrderId> = None;
     gathered.each("line", lines, |view, row| add_line(view, row, &mut last_order, now))?;

@@ -122,7 +122,7 @@ proptest! {
     ) {
         let zone = chrono_tz::Asia::Taipei;
         let (rules, priors, locale) = (Arc::new(rules), Arc::new(Priors::default()), "en".to_owned());
-        let knowledge = Knowledge { rules, priors, zone, locale, orders_at: None, shadow: false };
+        let knowledge = Knowledge { rules, priors, zone, reach: Arc::default(), locale, orders_at: None, shadow: false };
         let catalog = catalog();
         let mut paper = Paper::new(view);
         let now = lived(&mut paper, &knowledge, &catalog, &steps);

@@ -297,7 +297,7 @@ do    = "hold"
     assert_eq!(settings.deliver, Deliver::Shadow);
     assert_eq!(settings.intake.orders["member_id"], "會員編號");
     let Channel::Webhook(crm) = &settings.channels["crm"] else { panic!("crm is a webhook") };
-    assert_eq!((crm.secret.expose(), crm.allow_private_network), ("whsec_c2VjcmV0", true));
+    assert_eq!((crm.secrets[0].expose(), crm.allow_private_network), ("whsec_c2VjcmV0", true));
     let [care, reminder] = rules.all() else { panic!("{rules:?}") };
     let trigger = Trigger::Item(ItemMoment::Purchase, TimeDelta::days(3));
     assert_eq!(

@@ -267,6 +267,7 @@ fn knowledge() -> Knowledge {
         locale: "zh-TW".to_owned(),
         orders_at: None,
         shadow: false,
+        reach: Default::default(),
     }
 }
 

@@ -267,7 +267,7 @@ fn is_part(files: &Files, file: &str) -> bool {
 }
 
 /// A template's error as a problem of a file in `folder`.
-fn located(folder: &Path, error: &TemplateError, help: String) -> Problem {
+pub(super) fn located(folder: &Path, error: &TemplateError, help: String) -> Problem {
     let (file, line, column, message) = match error {
         TemplateError::Render { file, line, column, message } => {
             (file.as_str(), *line, *column, message.clone())
@@ -279,7 +279,7 @@ fn located(folder: &Path, error: &TemplateError, help: String) -> Problem {
 }
 
 /// A file or folder that cannot be read.
-fn unreadable(path: &Path, error: &io::Error) -> Problem {
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> Problem {
     let (message, help) = (format!("cannot be read: {error}"), "make it readable, UTF-8 text".to_owned());
     let file = path.display().to_string();
     Problem { file, line: 1, column: 1, message, help, severity: Severity::Error }

@@ -4,11 +4,13 @@ mod check;
 mod engine;
 mod files;
 mod names;
+mod own;
 mod samples;
 mod scope;
 mod speech;
 mod text;
 
+pub use own::OwnTemplate;
 pub use samples::sample;
 pub use scope::{Scope, Shop};
 
@@ -20,7 +22,9 @@ use self::engine::{Blocks, Fault, Voice};
 use self::files::Files;
 use super::Rendered;
 use super::reply::one_line;
+use crate::domain::job::{Delivery, Outcome};
 use crate::domain::problem::Problem;
+use crate::domain::reason::Reason;
 
 /// Every template of a folder. A file is `NAME.LOCALE.jinja` or `NAME.jinja`; one whose name starts with `_`, or that
 /// has no subject and is used by others, is a part that others extend, include or import by its name.
@@ -60,6 +64,14 @@ pub enum TemplateError {
         /// What is wrong.
         message: String,
     },
+}
+
+impl TemplateError {
+    /// What it means for the message: nobody mends it by trying again.
+    pub fn outcome(&self) -> Outcome {
+        let outcome = Outcome::new(Delivery::Permanent, Some(Reason::TemplateError));
+        Outcome { reply: Some(self.to_string()), ..outcome }
+    }
 }
 
 impl Templates {

@@ -110,7 +110,7 @@ fn keys(value: &Value) -> Vec<String> {
 }
 
 /// The source with everything blanked that names nothing: text, comments and what stands in quotes. No byte moves.
-fn code_of(source: &str) -> String {
+pub(super) fn code_of(source: &str) -> String {
     let mut code = vec![b' '; source.len()];
     let mut at = 0;
     while let Some(open) = source.get(at..).and_then(|rest| rest.find('{')).map(|found| at + found) {
@@ -149,7 +149,7 @@ fn blank_quotes(code: &mut [u8]) {
 }
 
 /// Where `name` stands in code as a name of its own: no part of another, no attribute, no argument's name.
-fn places(code: &str, name: &str) -> BTreeSet<usize> {
+pub(super) fn places(code: &str, name: &str) -> BTreeSet<usize> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let found = code.match_indices(name).map(|(at, _)| at).filter(|at| {
         let (before, after) = (&code[..*at], &code[at + name.len()..]);

@@ -1,4 +1,4 @@
-//! Owns the webhook's body, part of the published interface; knows nothing of HTTP.
+//! Owns the webhook's body: the published one, or that of the endpoint's own template; knows nothing of HTTP.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,8 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::super::Letter;
+use super::super::templates::{OwnTemplate, TemplateError};
+use super::uuid::uuid_of;
 use crate::domain::ids::{JobId, MemberId, RuleId, Timestamp};
 use crate::domain::job::ItemFacts;
 use crate::domain::lifecycle::Stage;
@@ -17,8 +19,75 @@ pub fn webhook_body(letter: &Letter) -> Value {
     serde_json::to_value(Body::of(letter)).unwrap_or_default()
 }
 
+/// What an endpoint is posted; cheap to clone.
+#[derive(Clone, Default)]
+pub struct WebhookBody {
+    /// A template of JSON in the place of the published body.
+    pub template: Option<OwnTemplate>,
+    /// The contact point that the endpoint needs of a member.
+    pub contact: Option<String>,
+}
+
+/// What the templates of an endpoint know: the published body, and what other services ask for.
 #[derive(Serialize)]
-pub(super) struct Body<'a> {
+pub(super) struct Scope<'a> {
+    #[serde(flatten)]
+    body: Body<'a>,
+    job_uuid: String,
+    /// There when the channel needs one, and nothing where the member has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<Option<&'a str>>,
+}
+
+impl WebhookBody {
+    /// The body as text.
+    ///
+    /// # Errors
+    /// When the endpoint's own template asks for what is not known of this message, or does not come to JSON.
+    pub fn text(&self, letter: &Letter) -> Result<String, TemplateError> {
+        match &self.template {
+            Some(template) => template.render_json(&self.scope(letter)),
+            None => serde_json::to_string(&Body::of(letter)).map_err(unwritable),
+        }
+    }
+
+    /// The body as a value, to be shown.
+    ///
+    /// # Errors
+    /// See [`WebhookBody::text`].
+    pub fn value(&self, letter: &Letter) -> Result<Value, TemplateError> {
+        match &self.template {
+            Some(template) => {
+                let text = template.render_json(&self.scope(letter))?;
+                serde_json::from_str(&text).map_err(|e| template.unfit(e.to_string()))
+            }
+            None => Ok(webhook_body(letter)),
+        }
+    }
+
+    pub(super) fn scope<'a>(&self, letter: &'a Letter) -> Scope<'a> {
+        let contact = self.contact.as_ref();
+        let contact = contact.map(|name| letter.contacts.get(name).map(|point| point.trim()));
+        Scope { body: Body::of(letter), job_uuid: uuid_of(&letter.job), contact }
+    }
+
+    pub(super) fn is_own(&self) -> bool {
+        self.template.is_some()
+    }
+
+    /// What is wrong with the template's body as a whole; nothing when there is no template.
+    pub(super) fn unfit(&self, why: String) -> Option<TemplateError> {
+        self.template.as_ref().map(|template| template.unfit(why))
+    }
+}
+
+fn unwritable(error: serde_json::Error) -> TemplateError {
+    let (file, line, column) = ("body".to_owned(), 1, 1);
+    TemplateError::Render { file, line, column, message: format!("it cannot be written: {error}") }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
     r#type: Purpose,
     timestamp: Timestamp,
     data: Data<'a>,
@@ -67,7 +136,7 @@ struct Message<'a> {
 }
 
 impl<'a> Body<'a> {
-    pub(super) fn of(letter: &'a Letter) -> Self {
+    fn of(letter: &'a Letter) -> Self {
         let content = &letter.content;
         let data = Data {
             job: &letter.job,

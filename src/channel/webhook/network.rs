@@ -1,7 +1,10 @@
 //! Owns which network addresses a webhook may reach; knows nothing of what is sent there.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// Every address behind a name belongs to a private network.
@@ -9,18 +12,33 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 #[error("the address is private, and `allow_private_network` is not set on this channel")]
 pub(super) struct PrivateAddress;
 
-/// Resolves names to public addresses only, so that a name cannot be pointed into the house after it was checked.
-pub(super) struct PublicOnly;
+/// How names are looked up.
+type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
+
+/// Resolves names to public addresses only. The client asks it anew for every connection and connects to exactly what it
+/// answers: between the check and the connection nobody looks the name up again, so no second answer (rebinding) can lead
+/// elsewhere. Redirects are not followed, no proxy resolves names behind its back, and a host that is written as an
+/// address, which is not resolved at all, is checked when the channel is opened.
+pub(super) struct PublicOnly(Lookup);
+
+impl PublicOnly {
+    /// As the machine looks names up.
+    pub fn new() -> Self {
+        Self(Arc::new(|name| {
+            Box::pin(async move { Ok(tokio::net::lookup_host((name.as_str(), 0)).await?.collect()) })
+        }))
+    }
+}
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
+        let found = (self.0)(name.as_str().to_owned());
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let mut public = found.into_iter().filter(|a| !is_private(a.ip())).peekable();
-            if public.peek().is_none() {
-                return Err(PrivateAddress.into());
+            let public: Vec<SocketAddr> = found.await?.into_iter().filter(|a| !is_private(a.ip())).collect();
+            match public.is_empty() {
+                true => Err(PrivateAddress.into()),
+                false => Ok(Box::new(public.into_iter()) as Addrs),
             }
-            Ok(Box::new(public) as Addrs)
         })
     }
 }
@@ -73,6 +91,8 @@ fn embedded(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -101,7 +121,50 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_for_this_machine_is_not_resolved() {
-        let refused = PublicOnly.resolve("localhost".parse().unwrap()).await.err().unwrap();
+        let refused = PublicOnly::new().resolve("localhost".parse().unwrap()).await.err().unwrap();
         assert!(refused.is::<PrivateAddress>());
+    }
+
+    /// Answers the first look-up with the first line, and so on; each line holds addresses.
+    fn answering(lines: &'static [&'static str]) -> PublicOnly {
+        let asked = AtomicUsize::new(0);
+        PublicOnly(Arc::new(move |_| {
+            let line = lines[asked.fetch_add(1, Ordering::SeqCst).min(lines.len() - 1)];
+            let found = line.split(' ').map(|address| SocketAddr::new(address.parse().unwrap(), 0)).collect();
+            Box::pin(std::future::ready(Ok(found)))
+        }))
+    }
+
+    async fn resolved(resolver: &PublicOnly) -> Option<Vec<String>> {
+        let found = resolver.resolve("hook.example".parse().unwrap()).await.ok()?;
+        Some(found.map(|address| address.ip().to_string()).collect())
+    }
+
+    #[tokio::test]
+    async fn of_mixed_answers_the_public_ones_count() {
+        let table = [
+            ("10.0.0.1 1.1.1.1 ::ffff:127.0.0.1", Some(vec!["1.1.1.1".to_owned()])),
+            ("::1 169.254.169.254", None),
+            ("2606:4700::1111 fe80::1", Some(vec!["2606:4700::1111".to_owned()])),
+        ];
+        for (answer, public) in table {
+            assert_eq!(resolved(&answering(Vec::leak(vec![answer]))).await, public, "{answer}");
+        }
+    }
+
+    /// A name that was public when it was first looked up, and then points into the house.
+    #[tokio::test]
+    async fn a_name_that_is_bound_anew_is_checked_anew() {
+        let inner = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        inner.set_nonblocking(true).unwrap();
+        let rebinding = answering(&["1.1.1.1", "127.0.0.1"]);
+        assert_eq!(resolved(&rebinding).await, Some(vec!["1.1.1.1".to_owned()]));
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().dns_resolver(rebinding).build().unwrap();
+        let url = format!("http://hook.example:{}/", inner.local_addr().unwrap().port());
+        let refused = client.post(url).send().await.unwrap_err();
+        let causes = std::iter::successors(Some(&refused as &dyn std::error::Error), |e| e.source());
+        assert!(causes.into_iter().any(|cause| cause.is::<PrivateAddress>()), "{refused:?}");
+        assert!(inner.accept().is_err(), "nobody came");
     }
 }

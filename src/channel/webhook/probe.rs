@@ -3,9 +3,9 @@
 use reqwest::tls::TlsInfo;
 
 use super::super::probe::{Certificate, Probe};
-use super::super::reply::redacted;
+use super::Endpoint;
+use super::answer::unanswered;
 use super::network::PrivateAddress;
-use super::{Endpoint, causes};
 
 impl Endpoint {
     /// Asks with HEAD: any answer shows that the endpoint is there; most refuse the method, and do nothing.
@@ -22,9 +22,7 @@ impl Endpoint {
                 Probe { peer, answer: Ok(answer), certificate }
             }
             Err(error) => {
-                let error = error.without_url();
-                let why = causes(&error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
-                Probe { peer, answer: Err(redacted(&why)), certificate: None }
+                Probe { peer, answer: Err(unanswered(error).reply.unwrap_or_default()), certificate: None }
             }
         }
     }

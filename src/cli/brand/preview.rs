@@ -8,6 +8,7 @@ use anyhow::Context;
 use chrono::SubsecRound;
 use chrono_tz::Tz;
 
+use crate::cli::hook::bodies;
 use crate::cli::moment::AtTime;
 use crate::cli::open::{Open, load_templates, shop_card};
 use crate::cli::output::{Output, local, quiet, strong};
@@ -53,6 +54,7 @@ impl PreviewArgs {
         let desk = Desk {
             knowledge: &open.knowledge,
             templates: &templates,
+            bodies: &bodies(&open.settings)?,
             shop: &shop_card(&open.settings),
             public_url: &open.settings.http.public_url,
             now: self.at.of(open).trunc_subsecs(0),

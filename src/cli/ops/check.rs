@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::channel::{Certificate, Pace};
+use crate::cli::hook::body_problems;
 use crate::cli::open::{
     load, look_into_store, open_channels, store_url, template_problems, template_warnings,
 };
@@ -144,6 +145,7 @@ async fn problems(config: &Path) -> Vec<Problem> {
     if let Some(folders) = config::folders(config, &env) {
         problems.extend(template_problems(&folders.templates));
     }
+    problems.extend(body_problems(&config::bodies(config, &env)));
     // What stands beside a mistake may be meant otherwise: doubts come when there is none.
     if let Some(loaded) = loaded.filter(|_| problems.is_empty()) {
         let itemless = itemless(&loaded.rules);

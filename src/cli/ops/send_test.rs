@@ -9,7 +9,7 @@ use crate::channel::{Pace, Rendered, Scope, sample};
 use crate::cli::FAILED;
 use crate::cli::open::{load, load_templates, open_channels, shop_card, spoken, unsubscribe_links};
 use crate::cli::output::Output;
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::daemon::real_time;
 use crate::desk::send_test::{Sent, TestMessage, send_test};
 use crate::domain::ids::{ChannelName, JobId, Timestamp};
@@ -71,7 +71,12 @@ impl SendTest {
             .as_deref()
             .map(|template| rendered(settings, template, &locale, &unsubscribe_url, now));
         let rendered = rendered.transpose()?;
-        Ok(TestMessage { channel, to: self.to, locale, unsubscribe_url, job, rendered, now })
+        let contact = match settings.channels.get(&channel) {
+            Some(config::Channel::Webhook(webhook)) => webhook.contact.clone(),
+            _ => None,
+        };
+        let contact = contact.unwrap_or_else(|| channel.to_string());
+        Ok(TestMessage { channel, to: self.to, contact, locale, unsubscribe_url, job, rendered, now })
     }
 }
 

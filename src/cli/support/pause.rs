@@ -23,7 +23,7 @@ pub struct PauseArgs {
     because: String,
 }
 
-/// Let go on what was paused
+/// Let go on what was paused, by a person or because its endpoint was gone
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Example:\n  replenish resume --rule refill")]
 pub struct ResumeArgs {
@@ -109,8 +109,9 @@ fn tell(desk: &Open, out: Output, said: &str, done: &Paused) -> anyhow::Result<E
     }
     let zone = desk.knowledge.zone;
     let rows = done.paused.iter().map(|p| {
-        vec![p.scope.to_owned(), p.name.clone().unwrap_or_default(), local(p.since, zone), p.because.clone()]
+        let (name, by) = (p.name.clone().unwrap_or_default(), p.by.as_str().to_owned());
+        vec![p.scope.to_owned(), name, by, local(p.since, zone), p.because.clone()]
     });
-    out.table(&["paused", "which", "since", "because"], &[], rows.collect())?;
+    out.table(&["paused", "which", "by", "since", "because"], &[], rows.collect())?;
     Ok(ExitCode::SUCCESS)
 }

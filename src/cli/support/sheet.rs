@@ -5,6 +5,9 @@ use chrono_tz::Tz;
 use crate::cli::output::{Output, local, quiet, state, strong};
 use crate::desk::jobs::{AttemptFacts, FeedbackFacts, JobSheet, OccasionFacts};
 
+/// Characters of a peer's reply that people are shown.
+const REPLY: usize = 500;
+
 /// The whole sheet.
 ///
 /// # Errors
@@ -127,6 +130,15 @@ fn attempt_row(attempt: &AttemptFacts, zone: Tz) -> Vec<String> {
         attempt.reason.map(|r| r.to_string()).unwrap_or_default(),
         attempt.code.clone().unwrap_or_default(),
         attempt.relay.clone().unwrap_or_default(),
-        attempt.reply.clone().unwrap_or_default().replace(['\r', '\n'], " "),
+        shortened(attempt.reply.as_deref().unwrap_or_default()),
     ]
+}
+
+/// The beginning of a reply: `--json` has all of it.
+fn shortened(reply: &str) -> String {
+    let line = reply.replace(['\r', '\n'], " ");
+    match line.char_indices().nth(REPLY) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
 }

@@ -2,6 +2,7 @@
 
 mod dkim;
 mod email;
+mod headers;
 mod webhook;
 
 use super::reader::Section;
@@ -9,6 +10,7 @@ use super::secret::Surroundings;
 
 pub use dkim::{DkimKey, DkimSettings};
 pub use email::{Email, RelaySettings};
+pub use headers::Header;
 pub use webhook::Webhook;
 
 /// The one channel that writes e-mail.

@@ -17,7 +17,10 @@ use crate::domain::member::{Member, MemberView, Purpose};
 use crate::domain::reason::Reason;
 use crate::domain::reconcile::replan;
 use crate::domain::rules::Rules;
-use crate::domain::shop::Shop;
+use crate::domain::shop::{Reach, Shop};
+
+/// Past orders tell no contact points: a simulated channel reaches everyone.
+static NEEDS_NOTHING: Reach = Reach::new();
 
 /// A delivered message.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,6 +100,7 @@ impl<'a> World<'a> {
             catalog: &self.past.catalog,
             priors: &known.lesson.priors,
             zone: self.past.zone,
+            reach: &NEEDS_NOTHING,
             locale: self.locale,
             orders_at: Some(orders_at),
             shadow: false,

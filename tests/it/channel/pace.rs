@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use redis::aio::ConnectionManager;
-use replenish::channel::{Channel, Pace, PutOff, WebhookOptions};
+use replenish::channel::{Channel, Pace, PutOff, WebhookBody, WebhookOptions};
 use replenish::domain::rate::Rate;
 use replenish::domain::reason::Reason;
 
@@ -16,7 +16,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn channel(url: &str, rate: &str, pace: Pace) -> Channel {
     let options = WebhookOptions {
         url: url.to_owned(),
-        secret: "a secret".to_owned(),
+        secrets: vec!["a secret".to_owned()],
+        headers: Vec::new(),
+        body: WebhookBody::default(),
+        delivered: Vec::new(),
         allow_private_network: true,
         timeout: Duration::from_secs(2),
         concurrency: 1_000,

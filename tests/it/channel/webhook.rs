@@ -3,21 +3,26 @@
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use replenish::channel::{Channel, ChannelError, Pace, WebhookOptions, webhook_body};
+use replenish::channel::{
+    Channel, ChannelError, HeaderText, OwnTemplate, Pace, WebhookBody, WebhookOptions, webhook_body,
+};
 use replenish::domain::job::{Delivery, Outcome};
 use replenish::domain::member::Purpose;
 use replenish::domain::reason::Reason;
 use serde_json::{Value, json};
 
 use super::{deliver, letter};
-use crate::support::hook::{Answer, Hook};
+use crate::support::hook::{Answer, Hook, Request};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 fn options(url: &str) -> WebhookOptions {
     WebhookOptions {
         url: url.to_owned(),
-        secret: SECRET.to_owned(),
+        secrets: vec![SECRET.to_owned()],
+        headers: vec![],
+        body: WebhookBody::default(),
+        delivered: vec![],
         allow_private_network: true,
         timeout: Duration::from_secs(2),
         concurrency: 64,
@@ -89,7 +94,7 @@ fn the_body_is_the_published_one() {
 #[tokio::test]
 async fn a_secret_is_base64_after_whsec_or_any_text() {
     let hook = Hook::start(|_| Answer::status("204 No Content")).await;
-    let text = WebhookOptions { secret: "a plain secret".to_owned(), ..options(&hook.url) };
+    let text = WebhookOptions { secrets: vec!["a plain secret".to_owned()], ..options(&hook.url) };
     let outcome = deliver(&webhook(text).unwrap(), &letter()).await;
     assert_eq!(
         (outcome.result, outcome.code.as_deref(), outcome.reply),
@@ -99,7 +104,7 @@ async fn a_secret_is_base64_after_whsec_or_any_text() {
     let verifier = standardwebhooks::Webhook::from_bytes(b"a plain secret".to_vec()).unwrap();
     verifier.verify(&seen.body, &seen.headers).unwrap();
     for secret in ["", "whsec_", "whsec_not base64 s3cret"] {
-        let refused = webhook(WebhookOptions { secret: secret.to_owned(), ..options(&hook.url) });
+        let refused = webhook(WebhookOptions { secrets: vec![secret.to_owned()], ..options(&hook.url) });
         let told = refused.err().unwrap().to_string();
         assert!(told.contains("secret") && !told.contains("s3cret"), "{told}");
     }
@@ -122,7 +127,7 @@ async fn each_status_has_its_meaning() {
         ("401 Unauthorized", Permanent, Some(Reason::Refused)),
         ("404 Not Found", Permanent, Some(Reason::Refused)),
         ("408 Request Timeout", Transient, Some(Reason::Deferred)),
-        ("410 Gone", Permanent, Some(Reason::Refused)),
+        ("410 Gone", Unreachable, Some(Reason::EndpointGone)),
         ("429 Too Many Requests", Unreachable, Some(Reason::Throttled)),
         ("500 Internal Server Error", Transient, Some(Reason::Deferred)),
         ("502 Bad Gateway", Transient, Some(Reason::Deferred)),
@@ -152,6 +157,13 @@ async fn retry_after_is_kept_in_both_forms() {
 }
 
 #[tokio::test]
+async fn no_endpoint_asks_for_more_than_an_hour() {
+    let hook =
+        Hook::start(|_| Answer::Say("503 Busy", "retry-after: 86400\r\n".to_owned(), String::new())).await;
+    assert_eq!(posted(&hook).await.retry_after, Some(TimeDelta::hours(1)));
+}
+
+#[tokio::test]
 async fn redirects_are_not_followed() {
     let inner = Hook::start(|_| Answer::status("200 OK")).await;
     let location = format!("location: {}\r\n", inner.url);
@@ -169,7 +181,8 @@ async fn a_body_without_end_is_not_read_to_the_end() {
         let begun = Instant::now();
         let outcome = posted(&hook).await;
         assert_eq!(outcome.result, result);
-        assert_eq!(outcome.reply.unwrap().chars().count(), 300);
+        let kept = if result == Delivery::Delivered { 300 } else { 8 * 1024 };
+        assert_eq!(outcome.reply.unwrap().len(), kept);
         assert!(begun.elapsed() < Duration::from_secs(5));
     }
 }
@@ -235,4 +248,134 @@ async fn connections_stay_warm_and_few() {
         assert!(ends.iter().all(|o| o.result == Delivery::Delivered));
     }
     assert!(hook.connections() <= 8, "{}", hook.connections());
+}
+
+const NEW_SECRET: &str = "whsec_bmV3LW5ldy1uZXctbmV3LW5ldy1uZXc=";
+
+#[tokio::test]
+async fn while_a_secret_is_rotated_receivers_of_either_verify() {
+    let hook = Hook::start(|_| Answer::status("200 OK")).await;
+    let secrets = vec![NEW_SECRET.to_owned(), SECRET.to_owned()];
+    deliver(&webhook(WebhookOptions { secrets, ..options(&hook.url) }).unwrap(), &letter()).await;
+    let seen = hook.seen().remove(0);
+    let verifies = |secret: &str| {
+        standardwebhooks::Webhook::new(secret).unwrap().verify(&seen.body, &seen.headers).is_ok()
+    };
+    assert!(verifies(NEW_SECRET) && verifies(SECRET));
+    assert!(!verifies("whsec_b3RoZXItb3RoZXItb3RoZXItb3RoZXI="));
+    let signatures = seen.headers["webhook-signature"].to_str().unwrap();
+    let signatures: Vec<&str> = signatures.split(' ').collect();
+    assert!(signatures.len() == 2 && signatures.iter().all(|s| s.starts_with("v1,")), "{signatures:?}");
+    let none = webhook(WebhookOptions { secrets: vec![], ..options(&hook.url) });
+    assert!(none.err().unwrap().to_string().contains("secret is missing"));
+}
+
+/// A body of its own.
+fn own(source: &str, contact: Option<&str>) -> WebhookBody {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.json");
+    std::fs::write(&path, source).unwrap();
+    let template = OwnTemplate::json(&path).unwrap_or_else(|problems| panic!("{problems:?}"));
+    WebhookBody { template: Some(template), contact: contact.map(str::to_owned) }
+}
+
+fn header(seen: &Request, name: &str) -> String {
+    seen.headers.get(name).unwrap_or_else(|| panic!("no {name}")).to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_body_and_headers_of_its_own_go_out_as_written() {
+    let hook = Hook::start(|_| Answer::status("200 OK")).await;
+    let text = |text: &str| HeaderText::Template(text.to_owned());
+    let own = WebhookOptions {
+        secrets: vec![],
+        headers: vec![
+            ("Authorization".to_owned(), HeaderText::Secret("Bearer {{ s3cr }}".to_owned())),
+            ("X-Key".to_owned(), text("{{ job_uuid }}")),
+            ("X-Rule".to_owned(), text("{{ data.rule }}/{{ data.step }}")),
+            ("content-type".to_owned(), text("application/vnd.hook+json")),
+        ],
+        body: own(
+            "{\"to\": {{ contact }}, \"key\": {{ job_uuid }}, \"n\": {{ data['items'] | length }},\
+            \"text\": {{ data.message.text }}, \"first\": {{ data['items'][0] }}}",
+            Some("line"),
+        ),
+        ..options(&hook.url)
+    };
+    let (channel, letter) = (webhook(own).unwrap(), letter());
+    assert_eq!(deliver(&channel, &letter).await.result, Delivery::Delivered);
+    assert_eq!(deliver(&channel, &letter).await.result, Delivery::Delivered);
+    let [seen, again] = hook.seen().try_into().unwrap();
+    let body: Value = serde_json::from_slice(&seen.body).unwrap();
+    let published = webhook_body(&letter);
+    let key = body["key"].as_str().unwrap();
+    assert_eq!(
+        body,
+        json!({ "to": "U1", "key": key, "n": 2, "text": "王小明 您好\n.一行以點開頭\n", "first": published["data"]["items"][0] })
+    );
+    assert_eq!((header(&seen, "x-key").as_str(), header(&again, "x-key").as_str()), (key, key));
+    assert_eq!(header(&seen, "authorization"), "Bearer {{ s3cr }}", "a secret is no template");
+    assert_eq!(header(&seen, "x-rule"), "refill/1");
+    assert_eq!(seen.headers.get_all("content-type").iter().count(), 1);
+    assert_eq!(header(&seen, "content-type"), "application/vnd.hook+json");
+    assert_eq!(header(&seen, "webhook-id"), "j-4711");
+    assert!(!seen.headers.contains_key("webhook-signature"));
+}
+
+#[tokio::test]
+async fn a_body_of_its_own_that_comes_to_nothing_is_never_posted() {
+    let hook = Hook::start(|_| Answer::status("200 OK")).await;
+    let long = format!("{{\"a\": \"{}\"}}", "x".repeat(20_000));
+    let table = [
+        ("{\"a\": \"{{ data.reason }}\"}", None, "no JSON"),
+        ("{\"a\": {{ data.unknown }}}", None, "data.unknown"),
+        ("{\"to\": {{ contact }}}", None, "contact"),
+        (long.as_str(), None, "20000"),
+    ];
+    for (source, contact, told) in table {
+        let options = WebhookOptions { body: own(source, contact), ..options(&hook.url) };
+        let outcome = deliver(&webhook(options).unwrap(), &letter()).await;
+        assert_eq!((outcome.result, outcome.reason), (Delivery::Permanent, Some(Reason::TemplateError)));
+        let reply = outcome.reply.unwrap();
+        assert!(reply.starts_with("own.json:") && reply.contains(told), "{reply}");
+    }
+    let breaks = HeaderText::Template("{{ data.message.text }}".to_owned());
+    let broken = WebhookOptions { headers: vec![("X-Text".to_owned(), breaks)], ..options(&hook.url) };
+    let outcome = deliver(&webhook(broken).unwrap(), &letter()).await;
+    assert_eq!(outcome.reason, Some(Reason::TemplateError));
+    let reply = outcome.reply.unwrap();
+    assert!(reply.contains("x-text") && !reply.contains("王小明"), "{reply}");
+    assert!(hook.seen().is_empty());
+}
+
+#[tokio::test]
+async fn further_statuses_may_say_that_it_has_arrived() {
+    let hook = Hook::start(|_| Answer::status("409 Conflict")).await;
+    let knows = WebhookOptions { delivered: vec![409], ..options(&hook.url) };
+    let outcome = deliver(&webhook(knows).unwrap(), &letter()).await;
+    assert_eq!((outcome.result, outcome.reason), (Delivery::Delivered, None));
+    assert_eq!(outcome.code.as_deref(), Some("409"));
+    assert_eq!(posted(&hook).await.result, Delivery::Permanent);
+}
+
+#[tokio::test]
+async fn what_an_endpoint_repeats_of_the_message_is_not_kept() {
+    let said = r#"{"error":"no such user U4af4980629","phone":"0912-345-678","auth":"Bearer eyJhbGciOi.J9x","to":"王小明"}"#;
+    let hook = Hook::start(move |_| Answer::Say("400 Bad Request", String::new(), said.to_owned())).await;
+    let mut letter = letter();
+    letter.contacts.insert("line".to_owned(), "U4af4980629".to_owned());
+    let outcome = deliver(&webhook(options(&hook.url)).unwrap(), &letter).await;
+    let kept = r#"{"error":"no such user …","phone":"…","auth":"Bearer …","to":"…"}"#;
+    assert_eq!(outcome.reply.as_deref(), Some(kept));
+}
+
+/// Else a first 410 of many would also rest the breaker, and hold back what a person has just let go.
+#[tokio::test]
+async fn an_endpoint_that_is_gone_rests_no_breaker() {
+    let hook = Hook::start(|_| Answer::status("410 Gone")).await;
+    let channel = webhook(options(&hook.url)).unwrap();
+    for _ in 0..8 {
+        let outcome = deliver(&channel, &letter()).await;
+        assert_eq!((outcome.result, outcome.retry_after), (Delivery::Unreachable, None));
+    }
 }

@@ -128,6 +128,34 @@ const SETTINGS_GALLERY: &[(&str, &[Told])] = &[
         "[channel.crm]\nurl = \"https://10.0.0.1\"\nsecret = { env = \"CRM_SECRET\" }",
         &[(3, 7, "private network", "allow_private_network = true")],
     ),
+    (
+        "[channel.crm]\nurl = \"https://x.example\"\nsecret = [{ env = \"CRM_SECRET\" }, \"hunter2\", { env = \"BAD\" }]",
+        &[(4, 35, "a secret in plain sight", "{ env = \"NAME\" }"), (4, 46, "begins with whsec_", "base64")],
+    ),
+    (
+        "[channel.crm]\nurl = \"https://x.example\"\nsecret = []",
+        &[(4, 10, "`channel.crm.secret` is empty", "or a list")],
+    ),
+    (
+        "[channel.crm]\nurl = \"https://x.example\"\nbody = \"b.json\"\ndelivered = [409, 200]\n[channel.crm.headers]\n\
+         Host = \"x\"\nWebhook-Id = \"x\"\n\"X Y\" = \"x\"\nA = \"a\\nb\"\nB = \"{{ job\"\nC = 3\nD = { env = \"NONE\" }\n\
+         Content-Type = \"a/b\"\ncontent-type = \"a/c\"",
+        &[
+            (5, 19, "is 200, which is not a whole number from 300 to 599", "[409]"),
+            (7, 1, "host in `channel.crm.headers` is set by replenish", "leave it out"),
+            (8, 1, "webhook-id in `channel.crm.headers` is set", "leave it out"),
+            (9, 1, "`X Y` in `channel.crm.headers` is not a header's name", "X-Line-Retry-Key"),
+            (10, 5, "`channel.crm.headers.A` holds a line break", "one line"),
+            (11, 5, "`channel.crm.headers.B` is no template", "{{ job_uuid }}"),
+            (12, 5, "`channel.crm.headers.C` is a whole number", "C = "),
+            (13, 13, "NONE is not set", "set NONE"),
+            (15, 1, "has content-type twice", "keep one"),
+        ],
+    ),
+    (
+        "[channel.crm]\nurl = \"https://x.example\"\nheaders = 3",
+        &[(2, 1, "secret` is missing", ""), (4, 11, "must be a table", "Authorization")],
+    ),
     // syntax: every line that is wrong, and what is wrong otherwise where the rest can still be read
     (
         "a = \nlocale = zh-TW",

@@ -141,3 +141,23 @@ fn the_shipped_templates_speak_of_whatever_is_known() {
     assert_eq!(templates.warnings(Path::new(""), &itemless), []);
     assert_eq!(templates.warnings(Path::new(""), &["refill"].into()).len(), 2, "it is about items");
 }
+
+/// The paragraph of the settings that is the webhook, made live: all of it can be read.
+#[test]
+fn every_key_of_a_webhook_can_be_written() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/replenish.toml");
+    let settings = std::fs::read_to_string(path).unwrap();
+    let lines = settings.lines().skip_while(|line| *line != "# [channel.crm]");
+    let lines = lines.take_while(|line| line.starts_with("# "));
+    let block: String = lines.map(|line| line[2..].to_owned() + "\n").collect();
+    let text = format!("timezone = \"UTC\"\n{block}");
+    let loaded = load_in(&folder(&[("replenish.toml", &text)]), &[("CRM_TOKEN", "Bearer hunter2")]);
+    let settings = loaded.unwrap_or_else(|problems| panic!("{problems:#?}")).settings;
+    let Channel::Webhook(crm) = &settings.channels["crm"] else { panic!("crm is a webhook") };
+    assert_eq!((crm.delivered.as_slice(), crm.contact.as_deref()), ([409].as_slice(), Some("crm")));
+    assert!(crm.body.as_ref().is_some_and(|body| body.ends_with("crm.json")));
+    let headers: Vec<_> = crm.headers.iter().map(|h| (h.name.as_str(), h.is_template)).collect();
+    assert_eq!(headers, [("x-shop", true), ("authorization", false)]);
+    let debug = format!("{settings:?}");
+    assert!(!debug.contains("hunter2") && !debug.contains("hills"), "{debug}");
+}

@@ -30,7 +30,15 @@ cases! {
 fn knowledge() -> Knowledge {
     let rules = Rules::new(vec![], Guards::default(), vec![], Stages::default());
     let (rules, priors, zone) = (Arc::new(rules), Arc::new(Priors::default()), chrono_tz::Asia::Taipei);
-    Knowledge { rules, priors, zone, locale: "en".into(), orders_at: None, shadow: false }
+    Knowledge {
+        rules,
+        priors,
+        zone,
+        locale: "en".into(),
+        orders_at: None,
+        shadow: false,
+        reach: Default::default(),
+    }
 }
 
 async fn received(store: &Store, now: i64, reports: Vec<Feedback>) -> Received {

@@ -1,10 +1,11 @@
 //! Pauses and the figures of a shop's day: in force at once, let go at once, counted alike.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc;
 
 use replenish::domain::budget::Waiting;
 use replenish::domain::occasion::NeedEvidence;
-use replenish::domain::pause::PauseScope;
+use replenish::domain::pause::{PauseScope, PausedBy};
 use replenish::domain::reason::Reason;
 use replenish::store::Pause;
 
@@ -12,6 +13,7 @@ use super::*;
 
 cases! {
     pauses_are_kept_and_seen
+    a_persons_pause_and_an_endpoints_stand_side_by_side
     resuming_lets_go_of_what_waited
     resuming_misses_nothing_that_a_decision_holds
     what_waits_is_told_by_message
@@ -19,7 +21,7 @@ cases! {
 }
 
 fn pause(scope: PauseScope, n: i64) -> Pause {
-    Pause { scope, because: format!("reason {n}"), since: day(n) }
+    Pause { scope, by: PausedBy::Person, because: format!("reason {n}"), since: day(n) }
 }
 
 async fn pauses_are_kept_and_seen(place: Place) {
@@ -46,6 +48,23 @@ async fn pauses_are_kept_and_seen(place: Place) {
     assert_eq!(view(&store, key, day(4)).await.pauses, [PauseScope::All, channel]);
 }
 
+async fn a_persons_pause_and_an_endpoints_stand_side_by_side(place: Place) {
+    let store = place.open().await;
+    let key = member(&store, "m").await;
+    let crm = PauseScope::Channel("crm".into());
+    let by_endpoint = |n| Pause { by: PausedBy::Endpoint, ..pause(crm.clone(), n) };
+    assert!(store.pause(pause(crm.clone(), 1)).await.unwrap());
+    assert!(store.pause(by_endpoint(2)).await.unwrap(), "new: only a person had paused it");
+    assert!(!store.pause(by_endpoint(3)).await.unwrap(), "told before");
+    let kept = store.pauses().await.unwrap();
+    let told: Vec<_> = kept.iter().map(|p| (p.by, p.since, p.because.as_str())).collect();
+    assert_eq!(told, [(PausedBy::Person, day(1), "reason 1"), (PausedBy::Endpoint, day(2), "reason 3")]);
+    assert_eq!(view(&store, key, day(4)).await.pauses, [crm.clone()], "paused once");
+    assert!(store.resume(&crm).await.unwrap());
+    assert_eq!(store.pauses().await.unwrap(), []);
+    assert!(!store.resume(&crm).await.unwrap());
+}
+
 async fn resuming_lets_go_of_what_waited(place: Place) {
     let store = place.open().await;
     let key = member(&store, "m").await;
@@ -60,7 +79,12 @@ async fn resuming_lets_go_of_what_waited(place: Place) {
     apply(&store, key, day(5), changes).await;
     let id = assembled(&store, key, "3", 5).await;
     store.offer(day(5), day(6), 9).await.unwrap();
-    apply(&store, key, day(5), vec![Change::Defer(id.clone(), day(15), Reason::Paused)]).await;
+    let gone = assembled(&store, key, "4", 5).await;
+    let slow = assembled(&store, key, "5", 5).await;
+    store.offer(day(5), day(6), 9).await.unwrap();
+    let defer = |id: &JobId, reason| Change::Defer(id.clone(), day(15), reason);
+    let deferred = [(&id, Reason::Paused), (&gone, Reason::EndpointGone), (&slow, Reason::Throttled)];
+    apply(&store, key, day(5), deferred.map(|(id, reason)| defer(id, reason)).into()).await;
     store.pause(pause(PauseScope::All, 5)).await.unwrap();
     assert_eq!(picked(&store, Pick::Due(9), day(6)).await, []);
     assert_eq!(store.offer(day(6), day(7), 9).await.unwrap(), []);
@@ -70,7 +94,8 @@ async fn resuming_lets_go_of_what_waited(place: Place) {
     assert_eq!((seen[0].held_until, seen[0].held_for), (None, None));
     assert_eq!(seen[1].held_for, Some(Reason::OutOfStock), "of no concern");
     let offered = store.offer(day(6), day(7), 9).await.unwrap();
-    assert_eq!(offered.iter().map(|o| &o.job).collect::<Vec<_>>(), [&id]);
+    let offered: BTreeSet<_> = offered.iter().map(|o| &o.job).collect();
+    assert_eq!(offered, [&id, &gone].into(), "what only waits for its peer goes on waiting");
     assert_eq!(store.job(&id).await.unwrap().unwrap().job.reason, None);
 }
 

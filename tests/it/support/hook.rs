@@ -26,6 +26,8 @@ pub enum Answer {
     Say(&'static str, String, String),
     /// This status, and then a body without an end.
     Endless(&'static str),
+    /// A status line, and then headers without an end, a drop at a time.
+    Trickle,
     /// Nothing, with the connection kept open.
     Hang,
     /// Closes the connection.
@@ -121,6 +123,15 @@ async fn talk(mut stream: TcpStream, shared: Arc<Shared>) -> Option<()> {
                 stream.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).await.ok()?;
                 while stream.write_all(b"and on ").await.is_ok() {
                     tokio::task::yield_now().await;
+                }
+                return None;
+            }
+            Answer::Trickle => {
+                stream.write_all(b"HTTP/1.1 200 OK\r\n").await.ok()?;
+                let mut drops = tokio::time::interval(std::time::Duration::from_millis(20));
+                // each drop comes well before any pause between two bytes would count as silence
+                while stream.write_all(b"x-a: b\r\n").await.is_ok() {
+                    drops.tick().await;
                 }
                 return None;
             }

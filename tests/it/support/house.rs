@@ -50,7 +50,6 @@ impl Ran {
 impl House {
     /// Settings with one webhook channel, the embedded ledger, and the rules given.
     pub fn with(receiver: &Receiver, rules: &str, more: &str) -> Self {
-        let house = Self { folder: tempfile::tempdir().unwrap() };
         let settings = format!(
             r#"timezone = "Asia/Taipei"
 {more}
@@ -61,7 +60,13 @@ allow_private_network = true
 "#,
             receiver.url()
         );
-        house.write("replenish.toml", &settings);
+        Self::settled(&settings, rules)
+    }
+
+    /// These settings and rules.
+    pub fn settled(settings: &str, rules: &str) -> Self {
+        let house = Self { folder: tempfile::tempdir().unwrap() };
+        house.write("replenish.toml", settings);
         house.write("rules/rules.toml", rules);
         house
     }

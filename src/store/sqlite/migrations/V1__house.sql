@@ -100,9 +100,10 @@ CREATE INDEX suppression_address ON suppression (address) WHERE address IS NOT N
 CREATE TABLE pause (
     scope   TEXT NOT NULL,                              -- all, rule, channel
     name    TEXT NOT NULL,                              -- empty for all
+    who     TEXT NOT NULL,                              -- person, endpoint
     because TEXT NOT NULL,
     since   INTEGER NOT NULL,
-    PRIMARY KEY (scope, name)
+    PRIMARY KEY (scope, name, who)
 ) STRICT, WITHOUT ROWID;
 
 -- Priors; their version stands in meta ----------------------------------------------------------------------------------
