@@ -10,7 +10,7 @@ mod turn;
 mod unsubscribe;
 mod webhook;
 
-pub use email::{Dkim, DkimKey, Email, EmailOptions, Relay, RelayOptions, Tls};
+pub use email::{Dkim, DkimKey, Email, EmailOptions, Relay, RelayOptions, Tls, TlsError};
 pub use letter::{Letter, Rendered};
 pub use pace::Pace;
 pub use probe::{Certificate, Probe};
@@ -128,7 +128,7 @@ pub enum ChannelError {
         /// The relay, without its password.
         relay: String,
         /// Why.
-        source: lettre::transport::smtp::Error,
+        source: TlsError,
     },
     /// The endpoint's URL cannot be read.
     #[error("the webhook's url is not an http or https url with a host")]

@@ -206,10 +206,10 @@ fn open_channel(
 fn email_options(email: &config::Email, concurrency: usize) -> anyhow::Result<EmailOptions> {
     let relay = |relay: &config::RelaySettings| {
         let of = match &relay.url {
-            RelayUrl::Smtp(url) => Relay::parse(url.expose())?,
+            RelayUrl::Smtp(url) => Relay::parse(url.expose(), relay.allow_plaintext)?,
             RelayUrl::Folder(path) => Relay::Folder(path.clone()),
         };
-        anyhow::Ok(RelayOptions { relay: of, rate: relay.rate })
+        anyhow::Ok(RelayOptions { relay: of, rate: relay.rate, ca: relay.ca.clone() })
     };
     Ok(EmailOptions {
         from: email.from.to_string(),

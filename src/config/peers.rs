@@ -44,6 +44,35 @@ impl RelayUrl {
             RelayUrl::Folder(_) => false,
         }
     }
+
+    /// True when a password stands in it.
+    pub fn has_password(&self) -> bool {
+        match self {
+            RelayUrl::Smtp(url) => Url::parse(url.expose()).is_ok_and(|u| u.password().is_some()),
+            RelayUrl::Folder(_) => false,
+        }
+    }
+
+    /// What it says of encryption.
+    pub fn encryption(&self) -> Encryption {
+        let RelayUrl::Smtp(url) = self else { return Encryption::None };
+        match Url::parse(url.expose()) {
+            Ok(url) if url.scheme() != "smtp" => Encryption::Always,
+            Ok(url) if is_loopback(&url) => Encryption::None,
+            _ => Encryption::ByPlace,
+        }
+    }
+}
+
+/// What the address of a relay says of encryption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// Nothing leaves this machine.
+    None,
+    /// Wherever it is.
+    Always,
+    /// Because it is another machine, and only while plain text is not allowed.
+    ByPlace,
 }
 
 /// The address of `key`: a text, or a reference to a secret. A password for another machine never stands in the file.

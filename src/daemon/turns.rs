@@ -42,8 +42,12 @@ impl Turns {
         Self { parts, deferrals }
     }
 
-    /// Waits for the job's turn. In shadow nothing leaves, and a channel that is gone is the claim's to tell.
+    /// Waits for the job's turn. In shadow nothing leaves; a channel that is gone, and a message that comes too late,
+    /// are the claim's to tell, even while the peer rests.
     pub async fn wait(&self, at: &JobRef) -> Waited {
+        if at.valid_until <= self.parts.clock.now() {
+            return Waited::Go(None);
+        }
         let channel = self.parts.channels.get(&at.channel).filter(|_| !self.parts.knowledge().shadow);
         let Some(channel) = channel else { return Waited::Go(None) };
         let patience = if self.is_pass() { PATIENCE_OF_A_PASS } else { PATIENCE };

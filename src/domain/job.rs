@@ -277,8 +277,27 @@ pub struct Settled {
     pub burns_attempt: bool,
 }
 
+/// With its jitter no more than five minutes: what waits goes soon after the peer is back, and its breaker spares it.
+const LONGEST_UNREACHABLE: TimeDelta = TimeDelta::minutes(4);
+
 impl RetryPolicy {
-    /// The delay after `tries` hand-overs (from 1), with up to a quarter of jitter drawn from `dice` in 0..1.
+    /// The schedule after this outcome: some answers have their own, whatever the settings say.
+    fn after(&self, outcome: &Outcome) -> Self {
+        let doubling = |first, longest| Self { attempts: self.attempts, first, factor: 2.0, longest };
+        match outcome.reason {
+            Some(Reason::Throttled) => doubling(TimeDelta::minutes(1), TimeDelta::hours(1)),
+            // A server that greylists lets the message in after some minutes.
+            Some(Reason::Greylisted) => doubling(TimeDelta::minutes(5), TimeDelta::hours(1)),
+            // Until a person has tidied up.
+            Some(Reason::MailboxFull) => doubling(TimeDelta::hours(2), TimeDelta::hours(12)),
+            _ if outcome.result == Delivery::Unreachable => {
+                Self { longest: self.longest.min(LONGEST_UNREACHABLE), ..self.clone() }
+            }
+            _ => self.clone(),
+        }
+    }
+
+    /// The delay after `tries` (from 1), with up to a quarter of jitter drawn from `dice` in 0..1.
     pub fn delay(&self, tries: u32, dice: f64) -> TimeDelta {
         let growth = self.factor.max(1.0).powi(tries.saturating_sub(1).min(64) as i32);
         let longest = self.longest.num_milliseconds() as f64;
@@ -304,17 +323,14 @@ impl RetryPolicy {
                 return Settled { reason: Some(Reason::AttemptsUsedUp), ..over(JobState::Failed, true) };
             }
             let asked = outcome.retry_after.map(|d| d.min(self.longest));
-            let at = now + self.delay(job.tries + 1, dice).max(asked.unwrap_or_else(TimeDelta::zero));
+            // What never reached a peer says nothing of how it answers.
+            let nth = if burns_attempt { job.attempts } else { job.tries } + 1;
+            let delay = self.after(outcome).delay(nth, dice);
+            let at = now + delay.max(asked.unwrap_or_else(TimeDelta::zero));
             if at >= job.valid_until {
-                let reason = Some(Reason::Expired);
-                return Settled { state: JobState::Skipped, reason, not_before: None, burns_attempt };
+                return Settled { reason: Some(Reason::Expired), ..over(JobState::Skipped, burns_attempt) };
             }
-            Settled {
-                state: JobState::Scheduled,
-                reason: outcome.reason,
-                not_before: Some(at),
-                burns_attempt,
-            }
+            Settled { not_before: Some(at), ..over(JobState::Scheduled, burns_attempt) }
         };
         match outcome.result {
             Delivery::Delivered => over(JobState::Delivered, true),

@@ -22,6 +22,8 @@ pub struct JobRef {
     pub channel: ChannelName,
     /// The right part of the member's address, in lower case.
     pub domain: Option<String>,
+    /// When it is no longer worth sending.
+    pub valid_until: Timestamp,
 }
 
 /// A job that has no turn yet: its peer rests, or its rate is used up.
@@ -223,7 +225,7 @@ impl Store {
             "WITH ready AS MATERIALIZED (SELECT j.key FROM job j WHERE j.state = 'scheduled' AND j.ready_at <= $1 \
                 ORDER BY j.ready_at, j.key LIMIT $3 {}) \
              UPDATE job SET state = 'queued', lease_until = $2 WHERE key IN (SELECT key FROM ready) \
-             RETURNING member, id, channel, (SELECT m.address FROM member m WHERE m.key = job.member)",
+             RETURNING member, id, channel, (SELECT m.address FROM member m WHERE m.key = job.member), valid_until",
             self.dialect().skip_locked("j")
         );
         let offer = Statement::new(sql, values![now, lease_until, count(limit)]);
@@ -345,10 +347,10 @@ pub(super) fn keys(answer: Vec<Row>) -> Result<Vec<MemberKey>, StoreError> {
 }
 
 fn job_ref(row: Row) -> Result<JobRef, StoreError> {
-    let read = |row: &mut Row| Ok((row.text()?, row.text()?, row.opt_text()?));
-    let (member, (id, channel, address)) = row.keyed("job", read)?;
+    let read = |row: &mut Row| Ok((row.text()?, row.text()?, row.opt_text()?, row.time()?));
+    let (member, (id, channel, address, valid_until)) = row.keyed("job", read)?;
     let domain = address.and_then(|address| Some(address.rsplit_once('@')?.1.to_owned()));
-    Ok(JobRef { member, job: id.into(), channel: channel.into(), domain })
+    Ok(JobRef { member, job: id.into(), channel: channel.into(), domain, valid_until })
 }
 
 fn count(limit: usize) -> i64 {

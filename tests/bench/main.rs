@@ -1,10 +1,12 @@
 //! Figures, not tests: how fast the road is on this machine. Each bench prints its figures as one JSON object.
 //!
-//! `cargo bench -- NAME…` runs those named, without names all: `import`, `webhooks`, `backtest`, `reference`.
+//! `cargo bench -- NAME…` runs those named, without names all: `import`, `webhooks`, `mails`, `backtest`,
+//! `reference`.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 #[path = "../it/support/house.rs"]
 mod house;
+mod mails;
 #[path = "../it/support/receiver.rs"]
 mod receiver;
 #[path = "../it/support/reference.rs"]
@@ -68,6 +70,9 @@ fn main() {
     }
     if chosen("webhooks") {
         runtime.block_on(webhooks());
+    }
+    if chosen("mails") {
+        mails::mails();
     }
     if chosen("backtest") {
         runtime.block_on(backtest());

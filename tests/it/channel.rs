@@ -1,6 +1,7 @@
 //! Messages over real sockets: what goes out, and what each end of a hand-over means.
 
 mod email;
+mod encryption;
 mod pace;
 mod post;
 mod postfix;

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 mod dkim;
 mod gallery;
 mod reports;
+mod rules;
 mod shipped;
 
 /// Line, column, a piece of the message, a piece of the help.

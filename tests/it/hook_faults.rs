@@ -28,7 +28,7 @@ fn house(url: &str, more: &str, members: usize) -> House {
     let settings = format!(
         "timezone = \"Asia/Taipei\"\n[channel.crm]\nurl = \"{url}\"\nsecret = {{ env = \"CRM_SECRET\" }}\ntimeout = \"1s\"\n{more}\n"
     );
-    let house = House::settled(&settings, RULE);
+    let house = House::of(&settings, RULE);
     house.write("orders.csv", &orders(members));
     house.json(&["import", "orders", "orders.csv"]);
     house

@@ -36,7 +36,7 @@ fn house(url: &str) -> House {
     let block = format!("{}allow_private_network = true\n", block.replace(URL, url));
     let rule = uncommented(&shipped("rules/refill.toml"), "[[rule]]");
     let settings = format!("timezone = \"Asia/Taipei\"\nlocale = \"zh-TW\"\n{block}");
-    let house = House::settled(&settings, &rule);
+    let house = House::of(&settings, &rule);
     house.write("line.json", &shipped("line.json"));
     house.write("templates/refill.jinja", TEMPLATE);
     let mut orders = "order_id,member_id,product_id,category,ordered_at,quantity\n".to_owned();

@@ -25,6 +25,7 @@ mod promises;
 mod reload;
 mod road;
 mod simulate;
+mod smtp_faults;
 mod stopping;
 mod supply;
 mod support;

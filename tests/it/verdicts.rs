@@ -185,13 +185,53 @@ fn retries_grow_end_and_never_outlive_the_message() {
         (JobState::Failed, None),
         "used up"
     );
-    assert_eq!(waits(settle(5, Delivery::Unreachable, None, &policy, hold)), again(2430), "burns no attempt");
+    assert_eq!(waits(settle(3, Delivery::Unreachable, None, &policy, hold)), again(240), "burns no attempt");
+    assert_eq!(
+        waits(settle(9, Delivery::Unreachable, None, &policy, hold)),
+        again(240),
+        "and never waits long"
+    );
     assert_eq!(waits(settle(0, Delivery::Permanent, None, &policy, hold)), (JobState::Failed, None));
     assert_eq!(waits(settle(0, Delivery::Uncertain, None, &policy, hold)), (JobState::Uncertain, None));
     assert_eq!(waits(settle(0, Delivery::Uncertain, None, &policy, OnUncertain::Resend)), again(10));
     let patient = RetryPolicy { first: TimeDelta::days(11), longest: TimeDelta::days(11), ..policy };
     let late = settle(0, Delivery::Transient, None, &patient, hold);
     assert_eq!((late.state, late.reason), (JobState::Skipped, Some(Reason::Expired)));
+}
+
+#[test]
+fn some_answers_have_a_schedule_of_their_own() {
+    use Delivery::{Transient, Unreachable};
+    let (_, paper, now) = with_job();
+    let policy = RetryPolicy { attempts: 20, ..RetryPolicy::default() };
+    let rows = [
+        (Transient, Reason::Deferred, [10, 30, 90, 270, 810, 2430]),
+        (Transient, Reason::Greylisted, [300, 600, 1200, 2400, 3600, 3600]),
+        (Transient, Reason::MailboxFull, [7200, 14400, 28800, 43200, 43200, 43200]),
+        (Unreachable, Reason::Throttled, [60, 120, 240, 480, 960, 1920]),
+        (Unreachable, Reason::Unreachable, [10, 30, 90, 240, 240, 240]),
+    ];
+    for (result, reason, delays) in rows {
+        let mut job = paper.view.jobs[0].clone();
+        // Hours of no connection do not make a server's answer wait longer.
+        (job.tries, job.valid_until) = (if result == Transient { 40 } else { 0 }, now + TimeDelta::days(9));
+        for (nth, delay) in delays.into_iter().enumerate() {
+            let settled =
+                policy.settle(&job, &Outcome::new(result, Some(reason)), OnUncertain::Hold, now, 0.0);
+            let waits = settled.not_before.map(|at| (at - now).num_seconds());
+            assert_eq!((waits, settled.burns_attempt), (Some(delay), result == Transient), "{reason} {nth}");
+            job.attempts += u32::from(settled.burns_attempt);
+            job.tries += 1;
+        }
+    }
+    let mut outcome = Outcome::new(Unreachable, Some(Reason::Throttled));
+    outcome.retry_after = Some(TimeDelta::minutes(30));
+    let settled = policy.settle(&paper.view.jobs[0], &outcome, OnUncertain::Hold, now, 0.0);
+    assert_eq!(
+        settled.not_before,
+        Some(now + TimeDelta::minutes(30)),
+        "the peer's own word, when it is longer"
+    );
 }
 
 #[test]

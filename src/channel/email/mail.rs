@@ -136,12 +136,12 @@ fn body(rendered: &Rendered) -> Vec<u8> {
     }
 }
 
-/// Lines end in `\n`, and of other control characters only the tab stays. Verifiers of signatures do not agree on a body
-/// of nothing but white space: it becomes an empty one.
+/// Lines end as mail's do (lettre takes ages over a long text that it must end itself), and of other control characters
+/// only the tab stays. Verifiers of signatures do not agree on a body of nothing but white space: it becomes an empty one.
 fn printable(text: &str) -> String {
     let lines = text.replace("\r\n", "\n").replace('\r', "\n");
     let lines: String = lines.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
-    if lines.trim().is_empty() { String::new() } else { lines }
+    if lines.trim().is_empty() { String::new() } else { lines.replace('\n', "\r\n") }
 }
 
 fn impossible(reason: Reason, why: &str) -> Outcome {

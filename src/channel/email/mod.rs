@@ -4,9 +4,14 @@ mod dkim;
 mod folder;
 mod header;
 mod mail;
+mod pool;
 mod probe;
 mod relay;
 mod smtp;
+mod status;
+mod talk;
+mod tls;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,10 +28,15 @@ use crate::domain::job::{Delivery, Outcome};
 use crate::domain::rate::Rate;
 use mail::{Mail, Sender};
 use smtp::Smtp;
+use tls::Security;
 
 pub use dkim::{Dkim, DkimKey};
 pub(super) use folder::keep;
 pub use relay::{Relay, Tls};
+pub use tls::TlsError;
+
+/// So long a mail waits for the rate of a relay that was not its first choice.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the settings say of an e-mail channel.
 #[derive(Debug, Clone)]
@@ -56,6 +66,8 @@ pub struct RelayOptions {
     pub relay: Relay,
     /// How fast it may be written to.
     pub rate: Option<Rate>,
+    /// Certificates (PEM) that it may be signed by, beside those of the public authorities.
+    pub ca: Option<String>,
 }
 
 /// The e-mail channel.
@@ -81,10 +93,10 @@ impl Email {
         let sender = Sender::new(&options)?;
         let local = options.relays.iter().all(|relay| relay.relay.is_local());
         let (mut outlets, mut each) = (Vec::new(), Vec::new());
-        for RelayOptions { relay, rate } in options.relays {
+        for RelayOptions { relay, rate, ca } in options.relays {
             let name = relay.to_string();
             each.push(Gate { key: format!("relay:{name}"), rate, breaker: Breaker::default() });
-            outlets.push((name, Outlet::new(relay, options.timeout)?));
+            outlets.push((name, Outlet::new(relay, ca.as_deref(), options.timeout)?));
         }
         if outlets.is_empty() {
             return Err(ChannelError::NoRelay);
@@ -123,7 +135,7 @@ impl Email {
             if outcome.result != Delivery::Unreachable {
                 break;
             }
-            if self.0.gates.each[next].breaker.ask(Instant::now()).is_ok() {
+            if self.0.is_open(next).await {
                 outcome = self.0.send(&mail, next).await;
             }
         }
@@ -132,6 +144,18 @@ impl Email {
 }
 
 impl Post {
+    /// True when a relay that was not the first choice may have a mail now.
+    async fn is_open(&self, relay: usize) -> bool {
+        let Gate { key, rate, breaker } = &self.gates.each[relay];
+        let rests = breaker.rests(Instant::now()).is_some();
+        if let (Some(rate), false) = (rate, rests)
+            && self.gates.pace.turn(key, *rate, PATIENCE).await.is_err()
+        {
+            return false;
+        }
+        breaker.ask(Instant::now()).is_ok()
+    }
+
     /// Hands the mail to one relay, and tells its breaker how that went.
     async fn send(&self, mail: &Mail, relay: usize) -> Outcome {
         let (name, outlet) = &self.outlets[relay];
@@ -146,13 +170,15 @@ impl Post {
 }
 
 impl Outlet {
-    fn new(relay: Relay, timeout: Duration) -> Result<Self, ChannelError> {
+    fn new(relay: Relay, ca: Option<&str>, timeout: Duration) -> Result<Self, ChannelError> {
         let name = relay.to_string();
         match relay {
             Relay::Folder(folder) => Ok(Outlet::Folder(folder)),
-            Relay::Smtp { host, port, tls, credentials } => Smtp::new(host, port, tls, credentials, timeout)
-                .map(Outlet::Smtp)
-                .map_err(|source| ChannelError::RelayTls { relay: name, source }),
+            Relay::Smtp { host, port, tls, credentials } => {
+                let security = Security::of(tls, &host, ca)
+                    .map_err(|source| ChannelError::RelayTls { relay: name, source })?;
+                Ok(Outlet::Smtp(Smtp::new((host, port), security, credentials, timeout)))
+            }
         }
     }
 

@@ -29,7 +29,7 @@ pub enum Relay {
 /// How the connection to a relay is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tls {
-    /// Not at all.
+    /// Not at all: on this machine only, or where the settings allow plain text.
     None,
     /// Upgraded after the greeting, or not used.
     Starttls,
@@ -38,11 +38,12 @@ pub enum Tls {
 }
 
 impl Relay {
-    /// Reads `smtp://`, `smtp+starttls://` and `smtps://` with `[user:password@]host[:port]`, and `file:DIR`.
+    /// Reads `smtp://`, `smtp+starttls://` and `smtps://` with `[user:password@]host[:port]`, and `file:DIR`. To another
+    /// machine `smtp://` is encrypted by STARTTLS too, unless `allow_plaintext`.
     ///
     /// # Errors
     /// Says what is wrong, without the URL itself: it may carry a password.
-    pub fn parse(url: &str) -> Result<Self, ChannelError> {
+    pub fn parse(url: &str, allow_plaintext: bool) -> Result<Self, ChannelError> {
         if let Some(folder) = url.strip_prefix("file:") {
             let folder = folder.strip_prefix("//").unwrap_or(folder);
             let folder = (!folder.is_empty()).then(|| Relay::Folder(folder.into()));
@@ -50,17 +51,22 @@ impl Relay {
         }
         let url = Url::parse(url).map_err(|_| ChannelError::RelayUrl("cannot be read"))?;
         let (tls, usual) = match url.scheme() {
-            "smtp" => (Tls::None, 25),
+            "smtp" => (Tls::Starttls, 25),
             "smtp+starttls" => (Tls::Starttls, 587),
             "smtps" => (Tls::Implicit, 465),
             _ => return Err(ChannelError::RelayUrl("has an unknown scheme")),
         };
         let host = url.host_str().filter(|h| !h.is_empty()).ok_or(ChannelError::RelayUrl("names no host"))?;
+        let is_here = webhook::is_loopback(host);
+        let tls = if url.scheme() == "smtp" && (is_here || allow_plaintext) { Tls::None } else { tls };
         let credentials = match (url.username(), url.password()) {
             ("", None) => None,
             (user, Some(password)) if !user.is_empty() => Some((decoded(user)?, decoded(password)?)),
             _ => return Err(ChannelError::RelayUrl("has a user or a password, but not both")),
         };
+        if credentials.is_some() && tls == Tls::None && !is_here {
+            return Err(ChannelError::RelayUrl("would send a password in plain text: allow no plain text"));
+        }
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         Ok(Relay::Smtp { host, port: url.port().unwrap_or(usual), tls, credentials })
     }
@@ -109,7 +115,9 @@ mod tests {
     fn every_way_to_write_a_relay() {
         let table = [
             ("smtp://127.0.0.1:2525", smtp("127.0.0.1", 2525, Tls::None, None)),
-            ("smtp://mail.example", smtp("mail.example", 25, Tls::None, None)),
+            ("smtp://mail.example", smtp("mail.example", 25, Tls::Starttls, None)),
+            ("smtp://u:p@localhost", smtp("localhost", 25, Tls::None, Some(("u", "p")))),
+            ("smtp+starttls://127.0.0.1", smtp("127.0.0.1", 587, Tls::Starttls, None)),
             ("smtp://[::1]:2525", smtp("::1", 2525, Tls::None, None)),
             (
                 "smtps://u:p%40ss%2Fw@mail.example",
@@ -125,8 +133,21 @@ mod tests {
             ("file:///var/mail", Relay::Folder("/var/mail".into())),
         ];
         for (url, relay) in table {
-            assert_eq!(Relay::parse(url).unwrap(), relay, "{url}");
+            assert_eq!(Relay::parse(url, false).unwrap(), relay, "{url}");
         }
+    }
+
+    #[test]
+    fn plain_text_leaves_this_machine_only_where_it_is_allowed_and_never_with_a_password() {
+        let open = |url| Relay::parse(url, true);
+        assert_eq!(open("smtp://mail.example").unwrap(), smtp("mail.example", 25, Tls::None, None));
+        assert_eq!(
+            open("smtp+starttls://mail.example").unwrap(),
+            smtp("mail.example", 587, Tls::Starttls, None)
+        );
+        let told = open("smtp://u:secret@mail.example").unwrap_err().to_string();
+        assert!(told.contains("password in plain text") && !told.contains("secret"), "{told}");
+        assert!(open("smtps://u:p@mail.example").is_ok() && open("smtp://u:p@localhost").is_ok());
     }
 
     #[test]
@@ -139,10 +160,10 @@ mod tests {
             "file:",
             "smtp://u:%ff@secret",
         ] {
-            let told = Relay::parse(url).unwrap_err().to_string();
+            let told = Relay::parse(url, false).unwrap_err().to_string();
             assert!(!told.contains("secret") && told.contains("smtp+starttls://"), "{told}");
         }
-        let relay = Relay::parse("smtp://user:secret@a.example").unwrap();
+        let relay = Relay::parse("smtp://user:secret@a.example", false).unwrap();
         assert_eq!(format!("{relay} {relay:?}"), "a.example:25 a.example:25");
     }
 }

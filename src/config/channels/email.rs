@@ -1,12 +1,15 @@
 //! Owns `[channel.email]`: the sender, its relays and their rates; opens no connection.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use chrono::TimeDelta;
 use lettre::Address;
 use lettre::message::Mailbox;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
-use super::super::peers::{RelayUrl, parse_relay, peer};
+use super::super::peers::{Encryption, RelayUrl, parse_relay, peer};
 use super::super::reader::{Kind, Section};
 use super::super::secret::Surroundings;
 use super::super::values;
@@ -44,6 +47,10 @@ pub struct RelaySettings {
     pub url: RelayUrl,
     /// How fast.
     pub rate: Option<Rate>,
+    /// Whether mail may go to another machine in plain text.
+    pub allow_plaintext: bool,
+    /// Certificates (PEM) that the relay's own may be signed by, beside those of the public authorities.
+    pub ca: Option<String>,
 }
 
 /// Reads the section.
@@ -82,7 +89,47 @@ fn relay(s: &mut Section<'_>, around: Surroundings<'_>) -> Option<RelaySettings>
     let url =
         s.required_by("url", kind.1, |s| peer(s, "url", around, kind, |text| parse_relay(text, around.base)));
     let rate = s.get("rate", values::rate("50/s"));
-    Some(RelaySettings { url: url?, rate })
+    let allow_plaintext = s.get("allow_plaintext", values::switch()).unwrap_or(false);
+    let ca = s.get("ca", values::path("a file", "relay-ca.pem", around.base));
+    let url = url?;
+    check_encryption(s, &url, allow_plaintext, ca.is_some());
+    let ca = ca.and_then(|path| certificates(s, &path));
+    Some(RelaySettings { url, rate, allow_plaintext, ca })
+}
+
+/// Says what contradicts itself, and that no password leaves this machine in plain text.
+fn check_encryption(s: &mut Section<'_>, url: &RelayUrl, allow_plaintext: bool, has_ca: bool) {
+    let encryption = url.encryption();
+    if allow_plaintext && encryption != Encryption::ByPlace {
+        let message =
+            "`allow_plaintext` says nothing here: the relay is on this machine, or its url asks for TLS";
+        s.problem("allow_plaintext", message, "leave it out; it is for smtp:// to another machine");
+    }
+    let is_plain = encryption == Encryption::None || (allow_plaintext && encryption == Encryption::ByPlace);
+    if allow_plaintext && is_plain && url.has_password() {
+        let message = "a password would leave this machine in plain text";
+        s.problem("allow_plaintext", message, "leave it out: the connection is then encrypted by STARTTLS");
+    }
+    if has_ca && is_plain {
+        let help = "leave it out, or write the url as smtps:// or smtp+starttls://";
+        s.problem("ca", "`ca` says nothing here: connections to this relay are not encrypted", help);
+    }
+}
+
+/// The text of a file that holds certificates.
+fn certificates(s: &mut Section<'_>, path: &Path) -> Option<String> {
+    let message = match std::fs::read_to_string(path) {
+        Ok(pem) if is_pem(&pem) => return Some(pem),
+        Ok(_) => format!("{} holds no certificate", path.display()),
+        Err(error) => format!("{} cannot be read: {error}", path.display()),
+    };
+    s.problem("ca", message, "name a file in PEM: -----BEGIN CERTIFICATE----- and so on");
+    None
+}
+
+fn is_pem(text: &str) -> bool {
+    let mut found = CertificateDer::pem_slice_iter(text.as_bytes()).peekable();
+    found.peek().is_some() && found.all(|certificate| certificate.is_ok())
 }
 
 /// The right part of addresses.

@@ -1,11 +1,14 @@
 //! The e-mail channel against a server that does as it is told, and into a folder.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mail_parser::{HeaderValue, Message, MessageParser};
 use replenish::channel::{Channel, EmailOptions, Pace, Relay, RelayOptions};
 use replenish::domain::job::{Delivery, Outcome};
+use replenish::domain::rate::Rate;
 use replenish::domain::reason::Reason;
 
 use super::{deliver, letter};
@@ -14,11 +17,11 @@ use crate::support::smtp::{Act, At, Smtp};
 /// Long enough for a busy machine to answer; what a test waits for in vain takes it whole.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-fn channel(relays: &[&str]) -> Channel {
-    let relay = |url: &&str| RelayOptions { relay: Relay::parse(url).unwrap(), rate: None };
+fn options(relays: &[&str]) -> EmailOptions {
+    let relay = |url: &&str| RelayOptions { relay: Relay::parse(url, false).unwrap(), rate: None, ca: None };
     let relays = relays.iter().map(relay).collect();
     let from = "好店 Shop <hello@shop.example>".to_owned();
-    let options = EmailOptions {
+    EmailOptions {
         from,
         reply_to: None,
         unsubscribe_mailbox: None,
@@ -27,8 +30,11 @@ fn channel(relays: &[&str]) -> Channel {
         domain_rates: BTreeMap::new(),
         timeout: PATIENCE,
         connections: 4,
-    };
-    Channel::email(options, Pace::local()).unwrap()
+    }
+}
+
+fn channel(relays: &[&str]) -> Channel {
+    Channel::email(options(relays), Pace::local()).unwrap()
 }
 
 fn meaning(outcome: &Outcome) -> (Delivery, Option<Reason>, Option<&str>) {
@@ -99,30 +105,44 @@ async fn each_end_of_a_hand_over_has_its_meaning() {
     use Delivery::{Permanent, Transient, Uncertain, Unreachable};
     let table = [
         // the server's words
-        (At::Greeting, Act::Say("421 4.3.2 busy"), Transient, Reason::Deferred, Some("421")),
+        (At::Greeting, Act::Say("421 4.3.2 busy"), Unreachable, Reason::Throttled, Some("421")),
         (At::Greeting, Act::Say("554 5.3.2 no service here"), Unreachable, Reason::Unreachable, Some("554")),
-        (At::Mail, Act::Say("421 4.3.2 closing"), Transient, Reason::Deferred, Some("421")),
+        (At::Mail, Act::Say("421 4.3.2 closing"), Unreachable, Reason::Throttled, Some("421")),
         (At::Rcpt, Act::Say("450 4.2.1 busy mailbox"), Transient, Reason::Deferred, Some("450")),
-        (At::Rcpt, Act::Say("451 4.7.1 greylisted"), Transient, Reason::Deferred, Some("451")),
-        (At::Rcpt, Act::Say("452 4.5.3 too many"), Transient, Reason::Deferred, Some("452")),
-        (At::Rcpt, Act::Say("550 5.1.1 <wang@example.tw> unknown"), Permanent, Reason::Refused, Some("550")),
+        (At::Rcpt, Act::Say("451 4.7.1 greylisted"), Transient, Reason::Greylisted, Some("451")),
+        (At::Rcpt, Act::Say("452-4.2.2 full\r\n452 4.2.2 up"), Transient, Reason::MailboxFull, Some("452")),
+        (At::Rcpt, Act::Say("452 4.5.3 too many"), Unreachable, Reason::Throttled, Some("452")),
+        (
+            At::Rcpt,
+            Act::Say("550 5.1.1 <wang@example.tw> unknown"),
+            Permanent,
+            Reason::NoSuchMailbox,
+            Some("550"),
+        ),
+        (At::Rcpt, Act::Say("550 5.7.1 no mail from you"), Permanent, Reason::Refused, Some("550")),
         (At::Data, Act::Say("451 4.3.0 not now"), Transient, Reason::Deferred, Some("451")),
+        (At::Data, Act::Say("250 what?"), Unreachable, Reason::Unreachable, None),
         (At::Dot, Act::Say("451 4.3.0 disk is full"), Transient, Reason::Deferred, Some("451")),
         (At::Dot, Act::Say("552 5.3.4 too large"), Permanent, Reason::Refused, Some("552")),
         (At::Dot, Act::Say("354 go on"), Uncertain, Reason::NoAnswer, None),
         (At::Dot, Act::Say("nonsense"), Uncertain, Reason::NoAnswer, None),
-        // silence: before the text nothing was handed over, after it nobody knows
+        // silence: before the final dot nothing was handed over, after it nobody knows
         (At::Greeting, Act::Drop, Unreachable, Reason::Unreachable, None),
         (At::Mail, Act::Drop, Unreachable, Reason::Unreachable, None),
         (At::Data, Act::Drop, Unreachable, Reason::Unreachable, None),
-        (At::FirstLine, Act::Drop, Uncertain, Reason::NoAnswer, None),
         (At::Dot, Act::Drop, Uncertain, Reason::NoAnswer, None),
         (At::Greeting, Act::Hang, Unreachable, Reason::Unreachable, None),
         (At::Rcpt, Act::Hang, Unreachable, Reason::Unreachable, None),
         (At::Dot, Act::Hang, Uncertain, Reason::NoAnswer, None),
+        // too slow, too much
+        (At::Mail, Act::Trickle("250 well"), Unreachable, Reason::Unreachable, None),
+        (At::Dot, Act::Trickle("250 well"), Uncertain, Reason::NoAnswer, None),
+        (At::Mail, Act::Flood(10_000_000), Unreachable, Reason::Unreachable, None),
+        (At::Dot, Act::Flood(10_000_000), Uncertain, Reason::NoAnswer, None),
     ];
-    let rows = table.map(async |(at, act, result, reason, code)| {
-        let sink = Smtp::doing(at, act).await;
+    let both = table.into_iter().flat_map(|row| [(row, ""), (row, "250-PIPELINING\r\n")]);
+    let rows = both.map(async |((at, act, result, reason, code), extensions)| {
+        let sink = Smtp::start(extensions, move |here, _| if here == at { act } else { Act::Well }).await;
         let outcome = deliver(&channel(&[&sink.url()]), &letter()).await;
         assert_eq!(meaning(&outcome), (result, Some(reason), code), "{at:?} {act:?}: {:?}", outcome.reply);
         assert!(!outcome.reply.unwrap().contains('@'));
@@ -150,14 +170,6 @@ async fn a_refused_connection_and_a_wrong_password_leave_the_message_waiting() {
 }
 
 #[tokio::test]
-async fn a_relay_that_must_encrypt_and_cannot_gets_nothing() {
-    let sink = Smtp::doing(At::Greeting, Act::Well).await;
-    let outcome = deliver(&channel(&[&sink.url().replace("smtp:", "smtp+starttls:")]), &letter()).await;
-    assert_eq!(meaning(&outcome), (Delivery::Unreachable, Some(Reason::Unreachable), None));
-    assert!(sink.mails().is_empty());
-}
-
-#[tokio::test]
 async fn the_next_relay_is_asked_only_when_nothing_was_handed_over() {
     let gone = Smtp::doing(At::Greeting, Act::Well).await.url();
     let closed = Smtp::doing(At::Mail, Act::Drop).await;
@@ -165,10 +177,83 @@ async fn the_next_relay_is_asked_only_when_nothing_was_handed_over() {
     let outcome = deliver(&channel(&[&gone, &closed.url(), &well.url()]), &letter()).await;
     assert_eq!(outcome.result, Delivery::Delivered);
     assert_eq!(outcome.relay, Some(format!("127.0.0.1:{}", well.port)));
+    let busy = Smtp::doing(At::Rcpt, Act::Say("450 4.7.1 rate limited")).await;
+    let outcome = deliver(&channel(&[&busy.url(), &well.url()]), &letter()).await;
+    assert_eq!((outcome.result, well.mails().len()), (Delivery::Delivered, 2));
     let silent = Smtp::doing(At::Dot, Act::Drop).await;
     let outcome = deliver(&channel(&[&silent.url(), &well.url()]), &letter()).await;
     assert_eq!(outcome.result, Delivery::Uncertain);
-    assert_eq!(well.mails().len(), 1);
+    assert_eq!(well.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn a_text_cut_in_the_middle_was_not_handed_over() {
+    let mut large = letter();
+    large.rendered.as_mut().unwrap().html = Some("<p>long</p>\r\n".repeat(500_000));
+    let cut = Smtp::doing(At::FirstLine, Act::Drop).await;
+    let outcome = deliver(&channel(&[&cut.url()]), &large).await;
+    let told = (Delivery::Unreachable, Some(Reason::Unreachable), None);
+    assert_eq!(meaning(&outcome), told, "{:?}", outcome.reply);
+    let stuck = Smtp::doing(At::FirstLine, Act::Late(Duration::from_secs(60))).await;
+    let outcome = deliver(&channel(&[&stuck.url()]), &large).await;
+    assert_eq!(meaning(&outcome), told, "{:?}", outcome.reply);
+    let well = Smtp::doing(At::Greeting, Act::Well).await;
+    let outcome = deliver(&channel(&[&cut.url(), &well.url()]), &large).await;
+    assert_eq!((outcome.result, well.mails().len()), (Delivery::Delivered, 1), "{:?}", outcome.reply);
+}
+
+#[tokio::test]
+async fn a_relay_that_fails_again_and_again_rests_while_the_next_one_serves() {
+    let is_down = Arc::new(AtomicBool::new(true));
+    let down = is_down.clone();
+    let first = Smtp::start("", move |at, _| match at {
+        At::Greeting if down.load(Ordering::SeqCst) => Act::Drop,
+        _ => Act::Well,
+    });
+    let (first, second) = (first.await, Smtp::doing(At::Greeting, Act::Well).await);
+    let channel = channel(&[&first.url(), &second.url()]);
+    for _ in 0..12 {
+        assert_eq!(deliver(&channel, &letter()).await.result, Delivery::Delivered);
+    }
+    assert_eq!((first.connections(), second.mails().len()), (5, 12), "five failures, then straight on");
+    is_down.store(false, Ordering::SeqCst);
+    let back = async {
+        while first.mails().is_empty() {
+            assert_eq!(deliver(&channel, &letter()).await.result, Delivery::Delivered);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), back).await.unwrap();
+    let outcome = deliver(&channel, &letter()).await;
+    assert_eq!(outcome.relay, Some(format!("127.0.0.1:{}", first.port)), "the trial went well");
+}
+
+#[tokio::test]
+async fn a_relay_that_steps_in_keeps_its_own_rate() {
+    let gone = Smtp::doing(At::Greeting, Act::Well).await.url();
+    let well = Smtp::doing(At::Greeting, Act::Well).await;
+    let mut options = options(&[&gone, &well.url()]);
+    options.relays[1].rate = Rate::parse("1/h");
+    let channel = Channel::email(options, Pace::local()).unwrap();
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        ends.push(deliver(&channel, &letter()).await.result);
+    }
+    assert_eq!((ends, well.mails().len()), (vec![Delivery::Delivered, Delivery::Unreachable], 1));
+}
+
+#[tokio::test]
+async fn a_connection_serves_a_hundred_messages_and_a_slow_one_is_no_broken_one() {
+    let pause = Act::Late(PATIENCE / 5);
+    let script = move |at, nth| if (at, nth) == (At::Greeting, 1) { pause } else { Act::Well };
+    let sink = Smtp::start("250-PIPELINING\r\n", script).await;
+    let mut options = options(&[&sink.url()]);
+    options.connections = 1;
+    let channel = Channel::email(options, Pace::local()).unwrap();
+    for _ in 0..150 {
+        assert_eq!(deliver(&channel, &letter()).await.result, Delivery::Delivered);
+    }
+    assert_eq!((sink.connections(), sink.mails().len()), (2, 150));
 }
 
 #[tokio::test]

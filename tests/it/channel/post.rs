@@ -22,7 +22,7 @@ pub fn channel(relay: &str, dkim: Vec<Dkim>) -> Channel {
         reply_to: Some("\"Shop, Support\" <support@shop.example>".to_owned()),
         unsubscribe_mailbox: Some("stop+mail@shop.example".to_owned()),
         dkim,
-        relays: vec![RelayOptions { relay: Relay::parse(relay).unwrap(), rate: None }],
+        relays: vec![RelayOptions { relay: Relay::parse(relay, false).unwrap(), rate: None, ca: None }],
         domain_rates: BTreeMap::new(),
         timeout: Duration::from_secs(60),
         connections: 4,

@@ -15,7 +15,7 @@ cases! {
 }
 
 fn at(key: MemberKey, id: &str) -> JobRef {
-    JobRef { member: key.0, job: id.into(), channel: "crm".into(), domain: None }
+    JobRef { member: key.0, job: id.into(), channel: "crm".into(), domain: None, valid_until: day(14) }
 }
 
 fn settlement(key: MemberKey, id: &str, state: JobState) -> Settlement {

@@ -140,21 +140,43 @@ async fn a_refusal_at_sending_stops_the_address(place: Place) {
     let key = with_mail(&store, "m", "amy@x.org").await;
     let job = mailed(&store, key, "1", 5).await;
     sleep(&store, key).await;
-    let refused = JobRef { member: key.0, job: job.clone(), channel: "email".into(), domain: None };
+    let refused = JobRef {
+        member: key.0,
+        job: job.clone(),
+        channel: "email".into(),
+        domain: None,
+        valid_until: day(14),
+    };
     assert!(store.bounce(&refused, "550 5.1.1 <amy@x.org>: no amy", day(5)).await.unwrap());
     assert_eq!(stopped(&store).await, [(address("amy@x.org"), "hard bounce: 550 5.1.1 <…>: no …".into())]);
     let all = Suppression { purpose: None, item: None, until: None, again: None };
     assert_eq!(view(&store, key, day(99)).await.suppressions, [all], "for good");
     assert_eq!(awake(&store, day(5)).await, [key]);
     assert_eq!(store.feedback(&job).await.unwrap().len(), 1);
-    let nobody = JobRef { member: 99, job: "none".into(), channel: "email".into(), domain: None };
+    let nobody = JobRef {
+        member: 99,
+        job: "none".into(),
+        channel: "email".into(),
+        domain: None,
+        valid_until: day(14),
+    };
     assert!(!store.bounce(&nobody, "550", day(5)).await.unwrap());
     // where there is no address, the member is all there is to stop
     let other = member(&store, "n").await;
     let hook = sending(&store, other, "2", 6).await;
     assert!(
         store
-            .bounce(&JobRef { member: other.0, job: hook, channel: "email".into(), domain: None }, "", day(6))
+            .bounce(
+                &JobRef {
+                    member: other.0,
+                    job: hook,
+                    channel: "email".into(),
+                    domain: None,
+                    valid_until: day(14)
+                },
+                "",
+                day(6)
+            )
             .await
             .unwrap()
     );

@@ -60,11 +60,11 @@ allow_private_network = true
 "#,
             receiver.url()
         );
-        Self::settled(&settings, rules)
+        Self::of(&settings, rules)
     }
 
     /// These settings and rules.
-    pub fn settled(settings: &str, rules: &str) -> Self {
+    pub fn of(settings: &str, rules: &str) -> Self {
         let house = Self { folder: tempfile::tempdir().unwrap() };
         house.write("replenish.toml", settings);
         house.write("rules/rules.toml", rules);
