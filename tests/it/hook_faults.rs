@@ -69,6 +69,8 @@ fn after_one_pass(house: &House) -> Held {
 
 /// The first delay of the settings, with its jitter.
 const FIRST: (f64, f64) = (10.0, 12.5);
+/// The first delay of a peer that asks for patience, in seconds, with its jitter.
+const THROTTLED: (f64, f64) = (60.0, 75.0);
 
 /// A fault: what the endpoint does, and state, reason, attempts and wait that the ledger then holds.
 type Row = (Answer, &'static str, Option<&'static str>, u64, Option<(f64, f64)>);
@@ -99,11 +101,11 @@ fn faults() -> Vec<Row> {
         throttled(said("429 Too Many Requests", "120"), (120.0, 120.0)),
         throttled(said("429 Too Many Requests", &soon), (200.0, 300.0)),
         throttled(said("429 Too Many Requests", "86400"), (3600.0, 3600.0)),
-        throttled(plain("429 Too Many Requests"), FIRST),
+        throttled(plain("429 Too Many Requests"), THROTTLED),
         deferred(plain("500 Internal Server Error")),
         deferred(plain("502 Bad Gateway")),
-        throttled(said("503 Service Unavailable", "60"), (60.0, 60.0)),
-        throttled(plain("503 Service Unavailable"), FIRST),
+        throttled(said("503 Service Unavailable", "60"), THROTTLED),
+        throttled(plain("503 Service Unavailable"), THROTTLED),
         silent(Answer::Hang),
         silent(Answer::Drop),
         silent(Answer::Trickle),
