@@ -10,6 +10,7 @@ pub mod output;
 pub mod parts;
 pub mod report;
 pub mod support;
+mod who;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -77,6 +78,8 @@ enum Command {
     Suppress(support::SuppressArgs),
     Pause(support::PauseArgs),
     Resume(support::ResumeArgs),
+    Status(support::StatusArgs),
+    Verify(ops::verify::VerifyArgs),
     /// Print completions for a shell
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -139,6 +142,8 @@ async fn run(command: Command, config: PathBuf, out: &Output) -> anyhow::Result<
         Command::Suppress(suppress) => suppress.run(&Open::of(&config, None).await?, out).await,
         Command::Pause(pause) => pause.run(&Open::of(&config, None).await?, out).await,
         Command::Resume(resume) => resume.run(&Open::of(&config, None).await?, out).await,
+        Command::Status(status) => status.run(&Open::of(&config, None).await?, out).await,
+        Command::Verify(verify) => verify.run(&config, out).await,
         Command::Completions { shell } => {
             use clap::CommandFactory;
             let mut script = Vec::new();

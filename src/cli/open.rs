@@ -49,6 +49,8 @@ pub struct Open {
     pub mail_domain: Option<String>,
     /// The language that people read.
     pub language: Language,
+    /// The person at the terminal, for the record.
+    pub who: String,
 }
 
 impl Open {
@@ -65,7 +67,15 @@ impl Open {
             config::Channel::Webhook(_) => None,
         });
         let language = spoken();
-        Ok(Self { settings, store, knowledge, now: real_time(), mail_domain, language })
+        Ok(Self {
+            settings,
+            store,
+            knowledge,
+            now: real_time(),
+            mail_domain,
+            language,
+            who: super::who::user(),
+        })
     }
 }
 

@@ -97,10 +97,11 @@ impl Output {
     /// # Errors
     /// When nothing can be written.
     pub fn facts(self, facts: &[(&str, String)]) -> anyhow::Result<()> {
-        let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+        let widest = facts.iter().map(|(name, _)| width(name)).max().unwrap_or_default();
         for (name, value) in facts {
-            let indented = value.replace('\n', &format!("\n{}", " ".repeat(width + 2)));
-            self.say(format_args!("{}  {indented}", quiet(format_args!("{name:<width$}"))))?;
+            let indented = value.replace('\n', &format!("\n{}", " ".repeat(widest + 2)));
+            let space = " ".repeat(widest - width(name));
+            self.say(format_args!("{}{space}  {indented}", quiet(name)))?;
         }
         Ok(())
     }
@@ -205,6 +206,11 @@ fn table(header: &[&str], right: &[&str], rows: Vec<Vec<String>>) -> String {
     std::iter::once(title).chain(lines).collect::<Vec<_>>().join("\n")
 }
 
+/// Columns that a name takes on a terminal: Chinese takes two a character.
+fn width(name: &str) -> usize {
+    name.chars().map(|c| if c < '\u{2e80}' { 1 } else { 2 }).sum()
+}
+
 /// The text, standing out.
 pub fn strong(text: impl Display) -> String {
     format!("{STRONG}{text}{STRONG:#}")
@@ -247,6 +253,11 @@ mod tests {
         let rows = [["濾紙", "3"], ["coffee", "12"]].map(|row| row.map(str::to_owned).to_vec());
         let told = anstream::adapter::strip_str(&table(&["item", "n"], &["n"], rows.to_vec())).to_string();
         assert_eq!(told, "item     n\n濾紙     3\ncoffee  12");
+    }
+
+    #[test]
+    fn names_are_as_wide_as_they_look() {
+        assert_eq!((width("rules"), width("未來 7 天")), (5, 9));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod lookup;
 
 pub mod check;
 pub mod connect;
+pub mod deeds;
 pub mod diff;
 pub mod explain;
 pub mod feedback;
@@ -18,8 +19,10 @@ pub mod pause;
 pub mod plan;
 pub mod preview;
 pub mod send_test;
+pub mod status;
 pub mod suppress;
 pub mod unsubscribe;
+pub mod verify;
 
 pub use lookup::Asked;
 

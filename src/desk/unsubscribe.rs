@@ -5,6 +5,7 @@ use chrono::{NaiveDate, NaiveTime};
 use super::{DeskError, suppress};
 use crate::channel::Link;
 use crate::domain::calendar::instant;
+use crate::domain::feedback::{Feedback, FeedbackKind};
 use crate::domain::ids::{Day, Timestamp};
 use crate::domain::member::{MemberView, Purpose, Suppression};
 use crate::domain::reason::Language;
@@ -111,7 +112,27 @@ pub async fn stop(
         let whom = Whom::Member(link.member.clone());
         suppress::add(store, knowledge, now, whom, what, &because).await?;
     }
+    match record {
+        Some(record) if choice != Choice::Later => {
+            store.record(&opt_out(link, now), Some(record.key)).await?;
+        }
+        _ => {}
+    }
     Ok(())
+}
+
+/// The same message opts out once, however often its link is used.
+fn opt_out(link: &Link, now: Timestamp) -> Feedback {
+    Feedback {
+        kind: FeedbackKind::OptOut,
+        job: Some(link.job.clone()),
+        member: Some(link.member.clone()),
+        address: None,
+        purpose: None,
+        at: now,
+        detail: "unsubscribe link".to_owned(),
+        id: Some("unsubscribe link".to_owned()),
+    }
 }
 
 fn opt_outs(choice: Choice, items: Vec<String>, knowledge: &Knowledge, now: Timestamp) -> Vec<Suppression> {

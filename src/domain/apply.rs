@@ -67,6 +67,10 @@ fn step(view: &mut MemberView, change: &Change) -> bool {
             (j.attempts, j.tries) = (0, 0);
             (j.content, j.reason, j.not_before, j.handed_over_at) = (None, None, None, None);
         }),
+        Change::Confirm(job) => on_job(view, job, &[JobState::Uncertain], |j| {
+            j.state = JobState::Delivered;
+            j.reason = None;
+        }),
         _ => false,
     }
 }

@@ -40,6 +40,8 @@ pub enum Change {
     Cancel(JobId, Reason),
     /// A final job becomes `scheduled` and pinned, worth sending until this time, attempts counted anew, content thawed.
     Replay(JobId, Timestamp),
+    /// `uncertain` becomes `delivered`: a person knows that it arrived.
+    Confirm(JobId),
     /// The member came into this lifecycle stage on that day.
     Stage(Stage, Day),
     /// The planner has seen this member: wake at this time, planned with these rules and priors.

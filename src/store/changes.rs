@@ -117,6 +117,10 @@ fn step(change: &Change, now: Timestamp) -> Result<Option<Statement>, StoreError
              WHERE id = $1 AND state IN ('failed', 'uncertain', 'skipped', 'cancelled')",
             values![id.as_str(), now, *valid_until],
         ),
+        Change::Confirm(id) => Statement::new(
+            "UPDATE job SET state = 'delivered', changed_at = $2, reason = NULL WHERE id = $1 AND state = 'uncertain'",
+            values![id.as_str(), now],
+        ),
         _ => return Ok(None),
     }))
 }

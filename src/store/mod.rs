@@ -3,9 +3,11 @@
 //! What both engines can say in the same words (`people`, `feedback`, `priors`, `search`, most of `ledger`) is written once, as
 //! `Statement`s; an engine adds how a transaction runs, how records come in fast, and how members are locked.
 
+mod audit;
 mod budget;
 mod catalog;
 mod changes;
+mod deeds;
 mod error;
 mod feedback;
 mod history;
@@ -18,11 +20,14 @@ mod priors;
 mod rows;
 mod search;
 mod sqlite;
+mod status;
 mod value;
 mod view;
 
 use std::sync::Arc;
 
+pub use audit::{Handed, Sample, Twice};
+pub use deeds::{Deed, DeedKey};
 pub use error::StoreError;
 pub use feedback::{About, Addressee, Returned};
 pub use history::Stored;
@@ -30,6 +35,7 @@ pub use ledger::{Decided, Deferral, JobRef, Pick, Reclaimed, Settlement};
 pub use pauses::Pause;
 pub use people::{Standing, Whom};
 pub use search::{Attempt, JobFilter, JobRecord, Listed, ListedAs, Transition};
+pub use status::{Course, Reminded};
 
 use postgres::Postgres;
 use sqlite::Sqlite;

@@ -3,6 +3,7 @@
 use super::rows::{self, delivery};
 use super::value::{Row, Statement, Value};
 use super::{MemberKey, Store, StoreError};
+use crate::domain::deed::DeedKind;
 use crate::domain::ids::{ChannelName, JobId, MemberId, OrderId, RuleId, Timestamp};
 use crate::domain::job::{Job, JobState, Outcome};
 use crate::domain::occasion::Occasion;
@@ -102,6 +103,8 @@ pub struct Transition {
     pub state: JobState,
     /// Why.
     pub reason: Option<Reason>,
+    /// Who did it, and what, when a person did.
+    pub by: Option<(String, DeedKind)>,
 }
 
 impl Store {
@@ -182,7 +185,10 @@ fn questions() -> [String; 4] {
         "SELECT a.n, a.at, a.result, a.reason, a.code, a.reply, a.relay FROM attempt a JOIN job j ON j.key = a.job \
          WHERE j.id = $1 ORDER BY a.n"
             .to_owned(),
-        "SELECT t.n, t.at, t.state, t.reason FROM transition t JOIN job j ON j.key = t.job WHERE j.id = $1 ORDER BY t.n"
+        // the first one is the job's beginning: no person's
+        "SELECT t.n, t.at, t.state, t.reason, d.who, d.what FROM job j JOIN transition t ON t.job = j.key \
+         LEFT JOIN deed d ON d.n = (SELECT min(e.n) FROM deed e WHERE e.at = t.at AND t.n > \
+            (SELECT min(f.n) FROM transition f WHERE f.job = j.key)) WHERE j.id = $1 ORDER BY t.n"
             .to_owned(),
     ]
 }
@@ -203,11 +209,9 @@ fn attempt(row: &mut Row) -> Result<Attempt, String> {
 }
 
 fn transition(row: &mut Row) -> Result<Transition, String> {
-    Ok(Transition {
-        at: row.time()?,
-        state: row.word(JobState::parse)?,
-        reason: row.opt_word(Reason::parse)?,
-    })
+    let (at, state, reason) = (row.time()?, row.word(JobState::parse)?, row.opt_word(Reason::parse)?);
+    let by = row.opt_text()?.zip(row.opt_word(DeedKind::parse)?);
+    Ok(Transition { at, state, reason, by: by.filter(|(_, what)| what.moves_to(state, reason)) })
 }
 
 /// Conditions gathered one by one, each with its own `$n`.

@@ -29,6 +29,12 @@ async fn once(house: &House, now: &str) -> Value {
     house::ran(tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()).one()
 }
 
+/// What always holds of a ledger holds of this one.
+fn assert_sound(house: &House) {
+    let ran = house.run(&["verify"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}
+
 /// Occasions with their verdicts, as far as they do not depend on the machine.
 fn ledger(house: &House) -> BTreeSet<String> {
     let row = |job: Value| {
@@ -85,6 +91,7 @@ async fn all_engines_and_queues_come_to_the_same_occasions_and_verdicts() {
         assert!(receiver.ids().values().all(|n| *n == 1));
         assert_eq!(pass["delivered"].as_u64().unwrap() as usize, receiver.seen().len());
         let next = once(&house, NEXT_DAY).await;
+        assert_sound(&house);
         let mut bodies: Vec<String> =
             receiver.seen().into_iter().map(|(id, body)| format!("{id} {}", body["data"]["items"])).collect();
         bodies.sort();
@@ -125,6 +132,7 @@ async fn a_kill_in_the_middle_loses_nothing_and_repeats_only_what_was_in_flight(
     for state in ["sending", "queued", "uncertain"] {
         assert!(house.lines(&["jobs", "list", "--state", state]).is_empty(), "{state}");
     }
+    assert_sound(&house);
 }
 
 /// One member with a rhythm of thirty days and an open reminder; the receiver is down when it falls due.

@@ -9,3 +9,4 @@ mod moved;
 mod reload;
 pub mod run;
 pub mod send_test;
+pub mod verify;

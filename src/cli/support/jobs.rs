@@ -1,18 +1,20 @@
-//! Owns the face of `jobs`; the desk looks up, judges and decides.
+//! Owns the face of `jobs`: what is looked up; the desk finds it, and a person's decisions have their own file.
 
-use std::collections::BTreeMap;
+mod decide;
+mod plans;
+
 use std::process::ExitCode;
 
+use self::decide::{DecideArgs, ResolveArgs};
 use super::filter::FilterArgs;
-use super::{parse_language, sheet};
+use super::{parse_language, sheet, word};
 use crate::cli::moment::AtTime;
 use crate::cli::open::Open;
-use crate::cli::output::{Output, local, strong};
-use crate::desk::jobs::{Act, Cancelled, JobLine, Replayed, Selection, cancel, list, replay, show};
-use crate::domain::job::JobState;
+use crate::cli::output::{Output, local};
+use crate::desk::jobs::{JobLine, list, show};
 use crate::domain::reason::{Language, Reason};
 
-/// The ledger: list jobs, show one, replay or cancel some
+/// The ledger: list jobs, show one, replay, resolve or cancel some
 #[derive(Debug, Clone, clap::Args)]
 pub struct JobsArgs {
     #[command(subcommand)]
@@ -38,6 +40,14 @@ enum JobsCommand {
   replenish jobs replay --reason template_error --since 7d --dry-run
   replenish jobs replay --state uncertain --channel email --yes")]
     Replay(DecideArgs),
+    /// Settle jobs of unknown outcome: they arrived, or they are to be sent again
+    ///
+    /// Only jobs that are uncertain are meant. Shows first what would become of them. Look at the relay's log before: what
+    /// is sent again may arrive twice.
+    #[command(after_help = "Examples:
+  replenish jobs resolve job_5a1fc09d22b4e7a1c3d00f19 --delivered --because 'the relay has logged it'
+  replenish jobs resolve --channel email --since 24h --resend --dry-run")]
+    Resolve(ResolveArgs),
     /// Cancel for good what has not been handed over, and what is planned
     ///
     /// Shows first what would be cancelled. A cancelled job can be replayed; a cancelled plan does not come back for
@@ -67,25 +77,8 @@ struct ShowArgs {
     at: AtTime,
 }
 
-#[derive(Debug, Clone, clap::Args)]
-struct DecideArgs {
-    /// Only these, by id, as `jobs list` shows them
-    #[arg(value_name = "ID")]
-    ids: Vec<String>,
-    /// Do not ask
-    #[arg(long, short)]
-    yes: bool,
-    /// Only show what would happen
-    #[arg(long, conflicts_with = "yes")]
-    dry_run: bool,
-    #[command(flatten)]
-    filter: FilterArgs,
-    #[command(flatten)]
-    at: AtTime,
-}
-
 impl JobsArgs {
-    /// Lists, shows, replays or cancels.
+    /// Lists, shows, replays, resolves or cancels.
     ///
     /// # Errors
     /// When an id leads nowhere, or the ledger fails.
@@ -94,6 +87,7 @@ impl JobsArgs {
             JobsCommand::List(args) => args.run(desk, *out).await,
             JobsCommand::Show(args) => args.run(desk, *out).await,
             JobsCommand::Replay(args) => args.replay(desk, *out).await,
+            JobsCommand::Resolve(args) => args.run(desk, *out).await,
             JobsCommand::Cancel(args) => args.cancel(desk, *out).await,
         }
     }
@@ -104,13 +98,17 @@ impl ListArgs {
         let filter = self.filter.filter(self.at.of(desk), desk.knowledge.zone);
         let lines = list(&desk.store, &desk.knowledge, filter).await?;
         if lines.is_empty() {
-            out.note("nothing matches")?;
+            out.note(match desk.language {
+                Language::English => "nothing matches",
+                Language::Chinese => "沒有符合的項目",
+            })?;
         }
         if out.is_json() {
             out.json_lines(&lines)?;
         } else if !lines.is_empty() {
-            let header = ["due", "state", "rule", "member", "channel", "tries", "reason", "id"];
-            out.table(&header, &["tries"], lines.iter().map(|line| row(line, desk)).collect())?;
+            let say = |english| word(desk.language, english);
+            let header = ["due", "state", "rule", "member", "channel", "tries", "reason", "id"].map(say);
+            out.table(&header, &[say("tries")], lines.iter().map(|line| row(line, desk)).collect())?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -139,156 +137,8 @@ impl ShowArgs {
         if out.is_json() {
             out.json(&job)?
         } else {
-            sheet::tell(&job, desk.knowledge.zone, out)?
+            sheet::tell(&job, desk.knowledge.zone, language, out)?
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// Whether to go on after the plan was shown.
-enum GoOn {
-    Yes,
-    /// The plan was all that was wanted, or the person says no.
-    No,
-    /// Nobody is there to ask.
-    Unasked,
-}
-
-impl DecideArgs {
-    async fn replay(self, desk: &Open, out: Output) -> anyhow::Result<ExitCode> {
-        let Some(selection) = self.selection(desk, out)? else { return Ok(ExitCode::from(2)) };
-        let now = self.at.of(desk);
-        let plan = replay(&desk.store, &desk.knowledge, now, &selection, Act::DryRun).await?;
-        if !out.is_json() {
-            tell_replay(&plan, desk.language, out)?;
-        }
-        match self.go_on(plan.would_send, format_args!("Send {} messages again?", plan.would_send), out)? {
-            GoOn::Yes => {
-                let done = replay(&desk.store, &desk.knowledge, now, &selection, Act::Go).await?;
-                if out.is_json() {
-                    out.json(&done)?
-                } else {
-                    out.say(format_args!("{} scheduled.", done.scheduled))?
-                }
-                Ok(found(&done.unknown))
-            }
-            stopped => finish(stopped, &plan, &plan.unknown, out),
-        }
-    }
-
-    async fn cancel(self, desk: &Open, out: Output) -> anyhow::Result<ExitCode> {
-        let Some(selection) = self.selection(desk, out)? else { return Ok(ExitCode::from(2)) };
-        let now = self.at.of(desk);
-        let plan = cancel(&desk.store, &desk.knowledge, now, &selection, Act::DryRun).await?;
-        if !out.is_json() {
-            tell_cancel(&plan, out)?;
-        }
-        match self.go_on(plan.matched, format_args!("Cancel {} messages for good?", plan.matched), out)? {
-            GoOn::Yes => {
-                let done = cancel(&desk.store, &desk.knowledge, now, &selection, Act::Go).await?;
-                if out.is_json() {
-                    out.json(&done)?
-                } else {
-                    out.say(format_args!("{} cancelled.", done.cancelled))?
-                }
-                Ok(found(&done.unknown))
-            }
-            stopped => finish(stopped, &plan, &plan.unknown, out),
-        }
-    }
-
-    /// What is meant; `None` when nothing says so: a slip must not reach every job there is.
-    fn selection(&self, desk: &Open, out: Output) -> anyhow::Result<Option<Selection>> {
-        if self.ids.is_empty() && self.filter.is_empty() {
-            out.note("say which jobs: give ids, or filters such as --state failed or --member ID")?;
-            return Ok(None);
-        }
-        let filter = self.filter.clone().filter(self.at.of(desk), desk.knowledge.zone);
-        Ok(Some(Selection { ids: self.ids.clone(), filter }))
-    }
-
-    fn go_on(&self, concerned: u64, question: std::fmt::Arguments<'_>, out: Output) -> anyhow::Result<GoOn> {
-        if self.dry_run || concerned == 0 {
-            return Ok(GoOn::No);
-        }
-        if self.yes {
-            return Ok(GoOn::Yes);
-        }
-        Ok(match out.ask(question)? {
-            Some(true) => GoOn::Yes,
-            Some(false) => GoOn::No,
-            None => GoOn::Unasked,
-        })
-    }
-}
-
-/// Ends after the plan: nothing was done.
-fn finish<T: serde::Serialize>(
-    how: GoOn,
-    plan: &T,
-    unknown: &[String],
-    out: Output,
-) -> anyhow::Result<ExitCode> {
-    if out.is_json() {
-        out.json(plan)?;
-    }
-    if matches!(how, GoOn::Unasked) {
-        out.note("nothing was done: there is no terminal to ask on, so say --yes to go on, or --dry-run to stop here")?;
-        return Ok(ExitCode::from(2));
-    }
-    Ok(found(unknown))
-}
-
-/// An id that leads nowhere is a failure, whatever became of the others.
-fn found(unknown: &[String]) -> ExitCode {
-    if unknown.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn tell_replay(plan: &Replayed, language: Language, out: Output) -> anyhow::Result<()> {
-    tell_match(plan.matched, "may be replayed", &plan.left_out, &plan.unknown, out)?;
-    if plan.left_out.keys().any(|state| state.is_replayable()) {
-        out.say("  Without --state or --reason only failed jobs are meant.")?;
-    }
-    if plan.matched == 0 {
-        return Ok(());
-    }
-    out.say(format_args!("  {} would be sent", plan.would_send))?;
-    if plan.perhaps_delivered > 0 {
-        out.say(format_args!("    {} of them may have arrived before", plan.perhaps_delivered))?;
-    }
-    for (reason, n) in &plan.would_wait {
-        out.say(format_args!("    {n} of them would wait: {}", reason.sentence(language)))?;
-    }
-    for (reason, n) in &plan.would_skip {
-        out.say(format_args!("  {n} would not ({reason}): {}", reason.sentence(language)))?;
-    }
-    Ok(())
-}
-
-fn tell_cancel(plan: &Cancelled, out: Output) -> anyhow::Result<()> {
-    tell_match(plan.matched, "can be cancelled", &plan.left_out, &plan.unknown, out)?;
-    if plan.matched > 0 {
-        out.say(format_args!("  {} assembled, {} still planned", plan.jobs, plan.occasions))?;
-    }
-    Ok(())
-}
-
-fn tell_match(
-    matched: u64,
-    may: &str,
-    left_out: &BTreeMap<JobState, u64>,
-    unknown: &[String],
-    out: Output,
-) -> anyhow::Result<()> {
-    match (matched, left_out.is_empty() && unknown.is_empty()) {
-        (0, true) => out.say("Nothing matches.")?,
-        _ => out.say(strong(format_args!("{matched} {may}.")))?,
-    }
-    for (state, n) in left_out {
-        out.say(format_args!("  {n} left as they are: {}", state.as_str()))?;
-    }
-    for id in unknown {
-        out.note(format_args!("no job `{id}` is known, or the filters leave it out"))?;
-    }
-    Ok(())
 }

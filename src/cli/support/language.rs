@@ -37,6 +37,65 @@ pub fn word(language: Language, english: &str) -> &str {
         (_, "nothing") => "無",
         (_, "nothing yet") => "尚無",
         (_, "held") => "暫緩",
+        _ => of_jobs(english),
+    }
+}
+
+/// The same for jobs and the morning view.
+fn of_jobs(english: &str) -> &str {
+    match english {
+        "member" => "會員",
+        "rule" => "規則",
+        "channel" => "管道",
+        "due" => "預定",
+        "state" => "狀態",
+        "tries" => "嘗試",
+        "reason" => "原因",
+        "id" => "編號",
+        "worth sending until" => "有效至",
+        "not before" => "不早於",
+        "assembled" => "產生時間",
+        "handed over" => "交付時間",
+        "message id" => "訊息編號",
+        "rules" => "規則版本",
+        "guards say now" => "目前防護判斷",
+        "replayed" => "重送",
+        "shadow" => "影子模式",
+        "unknown: the rule is gone" => "不明：規則已移除",
+        "by a person: planning leaves it alone" => "由人員重送：規劃不會更動",
+        "goes to the outbox folder only" => "僅寫入 outbox 資料夾",
+        "open" => "未處理",
+        "served" => "已處理",
+        "closed" => "已結束",
+        _ => of_sheets(english),
+    }
+}
+
+fn of_sheets(english: &str) -> &str {
+    match english {
+        "About" => "內容",
+        "Planned on" => "規劃依據",
+        "order" => "訂單",
+        "chance" => "機率",
+        "stage" => "階段",
+        "Guards" => "防護",
+        "guard" => "防護",
+        "verdict" => "判斷",
+        "Attempts" => "嘗試",
+        "at" => "時間",
+        "outcome" => "結果",
+        "code" => "代碼",
+        "relay" => "轉送主機",
+        "reply" => "回覆",
+        "Came back" => "回報",
+        "what" => "事項",
+        "said" => "說明",
+        "History" => "歷程",
+        "by" => "人員",
+        "paused" => "已暫停",
+        "which" => "對象",
+        "since" => "起始",
+        "because" => "原因",
         _ => english,
     }
 }

@@ -1,4 +1,4 @@
-//! What support staff ask and do: why a member gets what, single jobs looked at, replayed, cancelled, opt-outs, pauses.
+//! What support staff ask and do: why a member gets what, single jobs looked at, replayed, resolved, cancelled, opt-outs, pauses, the morning view.
 
 mod explain;
 mod filter;
@@ -6,6 +6,7 @@ mod jobs;
 mod language;
 mod pause;
 mod sheet;
+mod status;
 mod suppress;
 
 pub use explain::ExplainArgs;
@@ -13,6 +14,7 @@ pub use filter::FilterArgs;
 pub use jobs::JobsArgs;
 pub use language::{parse_language, word};
 pub use pause::{PauseArgs, ResumeArgs};
+pub use status::StatusArgs;
 pub use suppress::SuppressArgs;
 
 #[cfg(test)]
@@ -29,6 +31,7 @@ mod tests {
         Pause(PauseArgs),
         Resume(ResumeArgs),
         Suppress(SuppressArgs),
+        Status(StatusArgs),
         Forecast(ForecastArgs),
         Plan(PlanArgs),
     }
@@ -48,6 +51,10 @@ mod tests {
             "jobs replay job_5a1f job_5a20 --yes",
             "jobs replay --reason template_error --since 7d --dry-run",
             "jobs cancel --rule refill --channel crm",
+            "jobs resolve job_5a1f --delivered --because logged",
+            "jobs resolve --channel email --since 24h --resend --dry-run",
+            "status",
+            "status --since 7d --lang zh-TW",
             "suppress add --address a@b.example --purpose reminder --item coffee --until 90d --because ticket",
             "suppress add --member 00038317",
             "suppress remove --member 00038317 --purpose care",
@@ -67,6 +74,8 @@ mod tests {
             "explain",
             "explain --member 1 --address a@b.example",
             "jobs replay job_5a1f --yes --dry-run",
+            "jobs resolve job_5a1f",
+            "jobs resolve job_5a1f --delivered --resend",
             "jobs list --now 3d",
             "suppress add",
             "suppress add --member 1 --address a@b.example",

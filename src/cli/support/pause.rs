@@ -2,9 +2,13 @@
 
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use crate::cli::open::Open;
 use crate::cli::output::{Output, local};
+use crate::desk::deeds::{self, Mandate};
 use crate::desk::pause::{self, Paused};
+use crate::domain::deed::DeedKind;
 use crate::domain::pause::PauseScope;
 
 /// Hold messages back until `resume`: all, those of a rule, or those on a channel
@@ -65,6 +69,7 @@ impl PauseArgs {
         check(desk, &scope)?;
         let done = pause::pause(&desk.store, scope.clone(), &self.because, desk.now).await?;
         tracing::info!(scope = scope.kind(), name = scope.name(), because = self.because, "paused");
+        note(desk, &scope, &self.because, DeedKind::Pause, &done).await?;
         let said = if done.changed { "Paused" } else { "This was paused already" };
         tell(desk, *out, said, &done)
     }
@@ -79,9 +84,23 @@ impl ResumeArgs {
         let scope = self.what.scope();
         let done = pause::resume(&desk.store, &scope).await?;
         tracing::info!(scope = scope.kind(), name = scope.name(), because = self.because, "resumed");
+        note(desk, &scope, &self.because, DeedKind::Resume, &done).await?;
         let said = if done.changed { "Resumed: what waited goes now" } else { "This was not paused" };
         tell(desk, *out, said, &done)
     }
+}
+
+async fn note(
+    desk: &Open,
+    scope: &PauseScope,
+    because: &str,
+    what: DeedKind,
+    done: &Paused,
+) -> anyhow::Result<()> {
+    let mandate = Mandate::of(&desk.who).because(Some(because.to_owned()));
+    let asked = json!({ "scope": scope.kind(), "name": scope.name() });
+    let counts = json!({ "changed": done.changed });
+    Ok(deeds::record(&desk.store, desk.now, &mandate, what, asked, &counts).await?)
 }
 
 /// A pause of something misspelt would stop nothing, and nobody would notice.

@@ -2,10 +2,14 @@
 
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
 use crate::cli::moment::Moment;
 use crate::cli::open::Open;
 use crate::cli::output::{Output, local};
-use crate::desk::suppress::{self, SuppressionLine};
+use crate::desk::deeds::{self, Mandate};
+use crate::desk::suppress::{self, Suppressed, SuppressionLine};
+use crate::domain::deed::DeedKind;
 use crate::domain::member::{Purpose, Suppression};
 use crate::store::Whom;
 
@@ -117,7 +121,9 @@ impl SuppressArgs {
 }
 
 async fn add(desk: &Open, out: Output, whom: Whom, what: Suppression, because: &str) -> anyhow::Result<()> {
-    let done = suppress::add(&desk.store, &desk.knowledge, desk.now, whom, what, because).await?;
+    let (asked, because) = (asked(&whom, &what), because.to_owned());
+    let done = suppress::add(&desk.store, &desk.knowledge, desk.now, whom, what, &because).await?;
+    note(desk, Some(because), DeedKind::Suppress, asked, &done).await?;
     if out.is_json() {
         return out.json(&done);
     }
@@ -130,13 +136,36 @@ async fn add(desk: &Open, out: Output, whom: Whom, what: Suppression, because: &
 }
 
 async fn remove(desk: &Open, out: Output, whom: Whom, what: Suppression) -> anyhow::Result<()> {
+    let asked = asked(&whom, &what);
     let done = suppress::remove(&desk.store, whom, what).await?;
+    note(desk, None, DeedKind::Unsuppress, asked, &done).await?;
     match (out.is_json(), done.removed) {
         (true, _) => out.json(&done),
         (false, 0) => out.say("There was no such opt-out; `suppress list` shows those there are."),
         (false, _) => out
             .say("Lifted. What it skipped stays skipped: `jobs replay --reason suppressed` sends it again."),
     }
+}
+
+/// As the record keeps it: that an address was given, not which.
+fn asked(whom: &Whom, what: &Suppression) -> Value {
+    let mut asked = json!({ "purpose": what.purpose, "item": what.item, "until": what.until });
+    match whom {
+        Whom::Member(id) => asked["member"] = json!(id),
+        Whom::Address(_) => asked["address"] = json!("given"),
+    }
+    asked
+}
+
+async fn note(
+    desk: &Open,
+    because: Option<String>,
+    what: DeedKind,
+    asked: Value,
+    done: &Suppressed,
+) -> anyhow::Result<()> {
+    let mandate = Mandate::of(&desk.who).because(because);
+    Ok(deeds::record(&desk.store, desk.now, &mandate, what, asked, done).await?)
 }
 
 async fn list(desk: &Open, out: Output, whom: Option<Whom>) -> anyhow::Result<()> {

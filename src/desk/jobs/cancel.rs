@@ -6,8 +6,10 @@ use serde::Serialize;
 
 use super::Act;
 use super::search::{Of, Selection, by_member, search};
+use crate::desk::deeds::{UnderWay, asked};
 use crate::desk::{DeskError, PAGE};
 use crate::domain::change::Change;
+use crate::domain::deed::DeedKind;
 use crate::domain::ids::{JobId, MemberId, Timestamp};
 use crate::domain::job::JobState;
 use crate::domain::member::MemberView;
@@ -33,6 +35,8 @@ pub struct Cancelled {
     pub cancelled: u64,
     /// True when nothing was written.
     pub dry_run: bool,
+    /// True when it was broken off before its end.
+    pub stopped: bool,
 }
 
 /// Cancels jobs that are scheduled or queued, and closes open occasions, for good: neither comes back by itself.
@@ -44,16 +48,16 @@ pub async fn cancel(
     knowledge: &Knowledge,
     now: Timestamp,
     selection: &Selection,
-    act: Act,
+    act: Act<'_>,
 ) -> Result<Cancelled, DeskError> {
     let catalog = store.catalog().await?;
+    let asked = asked(selection);
     let mut selection = selection.clone();
     if selection.ids.is_empty() && selection.filter.states.is_empty() {
         selection.filter.states = vec![JobState::Scheduled, JobState::Queued];
     }
     let found = search(store, knowledge, &catalog, &selection).await?;
-    let mut cancelled =
-        Cancelled { unknown: found.unknown, dry_run: act == Act::DryRun, ..Cancelled::default() };
+    let mut cancelled = Cancelled { unknown: found.unknown, dry_run: act.is_dry(), ..Cancelled::default() };
     let chosen = by_member(found.listed, waiting, &mut cancelled.left_out);
     for one in chosen.iter().flat_map(|of| &of.what) {
         match one {
@@ -62,11 +66,17 @@ pub async fn cancel(
         }
     }
     cancelled.matched = cancelled.jobs + cancelled.occasions;
-    if act == Act::Go {
-        for page in chosen.chunks(PAGE) {
-            cancelled.cancelled += write(store, knowledge, now, page).await?;
+    let Act::Go(mandate) = act else { return Ok(cancelled) };
+    let deed = UnderWay::begin(store, now, mandate, DeedKind::Cancel, asked).await?;
+    for page in chosen.chunks(PAGE) {
+        if mandate.is_stopped() {
+            cancelled.stopped = true;
+            break;
         }
+        cancelled.cancelled += write(store, knowledge, now, page).await?;
+        deed.note(&cancelled).await?;
     }
+    deed.end(&cancelled).await?;
     Ok(cancelled)
 }
 

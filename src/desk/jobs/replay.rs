@@ -7,9 +7,11 @@ use serde::Serialize;
 
 use super::Act;
 use super::search::{Of, Selection, by_member, search};
+use crate::desk::deeds::{UnderWay, asked};
 use crate::desk::{DeskError, PAGE};
 use crate::domain::assemble::judge_job;
 use crate::domain::change::Change;
+use crate::domain::deed::DeedKind;
 use crate::domain::guards::Verdict;
 use crate::domain::ids::{MemberId, Timestamp};
 use crate::domain::job::{Job, JobState};
@@ -42,6 +44,8 @@ pub struct Replayed {
     pub scheduled: u64,
     /// True when nothing was written.
     pub dry_run: bool,
+    /// True when it was broken off before its end: jobs not counted above are as they were.
+    pub stopped: bool,
 }
 
 /// Judges each job as if it were scheduled afresh and, when it is to go, schedules those that nothing stops.
@@ -56,27 +60,61 @@ pub async fn replay(
     knowledge: &Knowledge,
     now: Timestamp,
     selection: &Selection,
-    act: Act,
+    act: Act<'_>,
 ) -> Result<Replayed, DeskError> {
-    let catalog = store.catalog().await?;
-    let found = search(store, knowledge, &catalog, selection).await?;
-    let mut replayed =
-        Replayed { unknown: found.unknown, dry_run: act == Act::DryRun, ..Replayed::default() };
-    let chosen = replayed.choose(found.listed, selection);
-    match act {
-        Act::DryRun => {
+    let again = Again { store, knowledge, now, what: DeedKind::Replay, asked: asked(selection) };
+    again.send(selection, |state| is_meant(selection, state), act).await
+}
+
+/// A loose selection means failed jobs only.
+fn is_meant(selection: &Selection, state: JobState) -> bool {
+    match state {
+        JobState::Failed => true,
+        _ => selection.is_exact() && state.is_replayable(),
+    }
+}
+
+/// Jobs that are over, to be sent once more; and as what that goes on record.
+pub(super) struct Again<'a> {
+    pub store: &'a Store,
+    pub knowledge: &'a Knowledge,
+    pub now: Timestamp,
+    pub what: DeedKind,
+    pub asked: serde_json::Value,
+}
+
+impl Again<'_> {
+    /// Judges what the selection means and is in a state that `is_meant`, and does it, page by page, until it is stopped.
+    pub async fn send(
+        self,
+        selection: &Selection,
+        is_meant: impl Fn(JobState) -> bool,
+        act: Act<'_>,
+    ) -> Result<Replayed, DeskError> {
+        let Self { store, knowledge, now, what, asked } = self;
+        let catalog = store.catalog().await?;
+        let found = search(store, knowledge, &catalog, selection).await?;
+        let mut replayed = Replayed { unknown: found.unknown, dry_run: act.is_dry(), ..Replayed::default() };
+        let chosen = replayed.choose(found.listed, is_meant);
+        let Act::Go(mandate) = act else {
             for of in chosen {
                 let Some(view) = store.view(of.key, now, knowledge.caps_since(now)).await? else { continue };
                 replayed.count(&judge(view, &of.what, &knowledge.shop(&catalog), now));
             }
-        }
-        Act::Go => {
-            for page in chosen.chunks(PAGE) {
-                replayed.write(store, knowledge, now, page).await?;
+            return Ok(replayed);
+        };
+        let deed = UnderWay::begin(store, now, mandate, what, asked).await?;
+        for page in chosen.chunks(PAGE) {
+            if mandate.is_stopped() {
+                replayed.stopped = true;
+                break;
             }
+            replayed.write(store, knowledge, now, page).await?;
+            deed.note(&replayed).await?;
         }
+        deed.end(&replayed).await?;
+        Ok(replayed)
     }
-    Ok(replayed)
 }
 
 /// What would become of one job.
@@ -131,11 +169,7 @@ fn afresh(job: &Job, now: Timestamp) -> Job {
 
 impl Replayed {
     /// The jobs to judge, by member, the earliest due first; counts them, and what is left out.
-    fn choose(&mut self, listed: Vec<Listed>, selection: &Selection) -> Vec<Of<Job>> {
-        let is_meant = |state: JobState| match state {
-            JobState::Failed => true,
-            _ => selection.is_exact() && state.is_replayable(),
-        };
+    fn choose(&mut self, listed: Vec<Listed>, is_meant: impl Fn(JobState) -> bool) -> Vec<Of<Job>> {
         let mut chosen = by_member(
             listed,
             |what| match what {
@@ -251,7 +285,8 @@ mod tests {
         });
         let selection = Selection { ids: ids.iter().map(ToString::to_string).collect(), filter };
         let mut replayed = Replayed::default();
-        let chosen = replayed.choose(listed.collect(), &selection);
+        let is_meant = |state| is_meant(&selection, state);
+        let chosen = replayed.choose(listed.collect(), is_meant);
         (chosen.into_iter().flat_map(|of| of.what).map(|j| j.id.to_string()).collect(), replayed)
     }
 

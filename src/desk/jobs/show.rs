@@ -9,6 +9,7 @@ use super::search::{Selection, search};
 use crate::desk::DeskError;
 use crate::domain::assemble::judge_job;
 use crate::domain::catalog::Catalog;
+use crate::domain::deed::DeedKind;
 use crate::domain::feedback::FeedbackKind;
 use crate::domain::ids::{Cycle, Day, JobId, MemberId, RuleId, Timestamp};
 use crate::domain::job::{Content, Job, JobState, Judgement};
@@ -139,6 +140,12 @@ pub struct TransitionFacts {
     pub state: JobState,
     /// Why.
     pub reason: Option<Reason>,
+    /// Who did it, when a person did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// What the person did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deed: Option<DeedKind>,
 }
 
 /// Something that came back.
@@ -162,7 +169,8 @@ impl From<Attempt> for AttemptFacts {
 
 impl From<Transition> for TransitionFacts {
     fn from(t: Transition) -> Self {
-        Self { at: t.at, state: t.state, reason: t.reason }
+        let (by, deed) = t.by.unzip();
+        Self { at: t.at, state: t.state, reason: t.reason, by, deed }
     }
 }
 

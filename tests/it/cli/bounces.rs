@@ -152,4 +152,7 @@ fn a_mail_with_the_links_token_in_its_subject_stops_everything() {
     let stopped = shop.lines(&["suppress", "list"]);
     assert_eq!(stopped.len(), 1, "{stopped:?}");
     assert_eq!(stopped[0]["because"], format!("unsubscribe link ({job})"));
+    let came_back = shop.json(&["jobs", "show", &job])["feedback"].clone();
+    let kinds: Vec<_> = came_back.as_array().unwrap().iter().map(|told| told["kind"].clone()).collect();
+    assert_eq!(kinds, ["opt_out"], "the same message opts out once");
 }

@@ -4,7 +4,7 @@ use super::{NOW, Shop, commands_in, end, program};
 use crate::support::house::Ran;
 
 /// The options that each command promises.
-const OPTIONS: [(&str, &str); 18] = [
+const OPTIONS: [(&str, &str); 21] = [
     ("", "--config --json --version --help"),
     ("demo", "--folder"),
     ("import", "--format"),
@@ -21,6 +21,9 @@ const OPTIONS: [(&str, &str); 18] = [
     ("jobs show", "--lang"),
     ("jobs replay", "--dry-run --yes"),
     ("jobs cancel", "--dry-run --yes"),
+    ("jobs resolve", "--delivered --resend --because --dry-run --yes"),
+    ("status", "--since --lang --now"),
+    ("verify", ""),
     ("suppress add", "--member --address --purpose --item --until --because"),
     ("suppress remove", "--member --address --purpose --item"),
 ];
@@ -91,7 +94,7 @@ fn what_goes_into_a_pipe_has_no_escapes() {
     let shop = Shop::new();
     shop.json(&["run", "--once", "--now", NOW]);
     let job = shop.lines(&["jobs", "list"])[0]["id"].as_str().unwrap().to_owned();
-    let asked: [&[&str]; 16] = [
+    let asked: [&[&str]; 18] = [
         &["--help"],
         &["jobs", "list", "--help"],
         &["jobs", "list", "--state", "lost"],
@@ -107,6 +110,8 @@ fn what_goes_into_a_pipe_has_no_escapes() {
         &["jobs", "cancel", &job, "--dry-run"],
         &["suppress", "add", "--member", "m1"],
         &["suppress", "list"],
+        &["status", "--now", NOW],
+        &["verify"],
         &["check"],
     ];
     for args in asked {

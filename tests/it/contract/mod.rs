@@ -1,6 +1,7 @@
 //! One suite over every engine of the store: what DESIGN asks of the ledger, it must do on each.
 
 mod decisions;
+mod deeds;
 mod deliveries;
 mod feedback;
 mod history;

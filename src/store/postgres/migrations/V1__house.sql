@@ -171,6 +171,7 @@ CREATE INDEX job_member ON job (member);
 CREATE INDEX job_ready ON job (ready_at) WHERE state = 'scheduled';
 CREATE INDEX job_assembled ON job (assembled_at);
 CREATE INDEX job_lease ON job (lease_until) WHERE lease_until IS NOT NULL;
+CREATE INDEX job_ended ON job (changed_at) WHERE state IN ('delivered', 'failed', 'uncertain', 'skipped', 'cancelled');
 
 CREATE TABLE attempt (
     n      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -195,7 +196,20 @@ CREATE TABLE feedback (
     detail   TEXT NOT NULL
 );
 CREATE INDEX feedback_job ON feedback (job) WHERE job IS NOT NULL;
+CREATE INDEX feedback_at ON feedback (at);
 CREATE INDEX feedback_member ON feedback (member, at) WHERE member IS NOT NULL;
+
+-- What people did to the ledger: who, when, what they asked for, what came of it. No address stands here.
+CREATE TABLE deed (
+    n        BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at       BIGINT NOT NULL,
+    who      TEXT NOT NULL,
+    what     TEXT NOT NULL,                             -- replay, cancel, resolve, pause, resume, suppress, unsuppress
+    asked    TEXT NOT NULL,                             -- JSON
+    counts   TEXT NOT NULL,                             -- JSON; of what is under way or was broken off: so far
+    finished BOOLEAN NOT NULL
+);
+CREATE INDEX deed_at ON deed (at);
 
 -- When members came into their lifecycle stages.
 CREATE TABLE stage_change (
