@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -19,7 +19,7 @@ use crate::domain::problem::{Problem, Severity};
 use crate::domain::reason::Language;
 use crate::domain::rules::Rules;
 use crate::domain::shop::Knowledge;
-use crate::store::Store;
+use crate::store::{Archive, ForgetKey, Store};
 
 use super::hook;
 
@@ -152,7 +152,9 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
     }
-    Ok(Store::open(&store_url(settings)).await?)
+    let store = Store::open(&store_url(settings)).await?;
+    let key = std::fs::read(forget_key_file(settings)).map(|key| ForgetKey::new(&key));
+    Ok(if let Ok(key) = key { store.with_forget_key(key) } else { store })
 }
 
 /// The store as it stands, only to look into it; nothing when it is not there.
@@ -259,11 +261,28 @@ pub fn unsubscribe_links(settings: &Settings) -> anyhow::Result<UnsubscribeLinks
     Ok(UnsubscribeLinks::new(&settings.http.public_url, &key))
 }
 
+/// What tells whom the ledger forgot: a key that is made once and kept.
+///
+/// # Errors
+/// When the key cannot be kept.
+pub fn forget_key(settings: &Settings) -> anyhow::Result<ForgetKey> {
+    Ok(ForgetKey::new(&kept_key(&forget_key_file(settings))?))
+}
+
+fn forget_key_file(settings: &Settings) -> PathBuf {
+    settings.folders.data.join("forget.key")
+}
+
+/// Where finished jobs are moved, if anywhere.
+pub fn archive(settings: &Settings) -> Option<Archive> {
+    settings.retention.archive.clone().map(Archive::new)
+}
+
 fn kept_key(path: &Path) -> anyhow::Result<Vec<u8>> {
     if let Ok(key) = std::fs::read(path) {
         return Ok(key);
     }
-    let problem = || format!("no key for unsubscribe links can be kept in {}", path.display());
+    let problem = || format!("no key can be kept in {}", path.display());
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(problem)?;
     }

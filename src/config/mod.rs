@@ -34,7 +34,7 @@ pub use peers::{QueueUrl, RelayUrl, StoreUrl};
 pub use rule::PlacedRule;
 pub use schema::schema;
 pub use secret::{Environment, Secret};
-pub use settings::{Deliver, Folders, Http, Queue, Settings, Shop};
+pub use settings::{Deliver, Folders, Http, Queue, Retention, Settings, Shop};
 pub use trial::{Expectation, Trial, trials};
 pub use warnings::warnings;
 

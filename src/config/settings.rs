@@ -44,6 +44,8 @@ pub struct Settings {
     pub retry: RetryPolicy,
     /// How patiently soft bounces are borne.
     pub bounces: BouncePolicy,
+    /// How long finished jobs stay.
+    pub retention: Retention,
 }
 
 impl Settings {
@@ -63,6 +65,7 @@ impl Settings {
             ("intake", self.intake != other.intake),
             ("retry", self.retry != other.retry),
             ("bounces", self.bounces != other.bounces),
+            ("retention", self.retention != other.retention),
         ];
         differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
@@ -112,6 +115,15 @@ pub struct Queue {
     pub grace: TimeDelta,
 }
 
+/// How long finished jobs stay in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// So long after their end; none: for ever.
+    pub jobs: Option<TimeDelta>,
+    /// The folder that they are moved to; none: they are deleted.
+    pub archive: Option<PathBuf>,
+}
+
 /// The HTTP face.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Http {
@@ -155,6 +167,7 @@ pub fn read(s: &mut Section<'_>, around: Surroundings<'_>) -> (Option<Settings>,
     let intake = s.section("intake", intake::read);
     let retry = s.section("retry", retry);
     let bounces = s.section("bounces", bounces);
+    let retention = s.section("retention", |s| retention(s, around.base));
     let settings = timezone.zip(store).map(|(timezone, store)| Settings {
         timezone,
         locale,
@@ -168,6 +181,7 @@ pub fn read(s: &mut Section<'_>, around: Surroundings<'_>) -> (Option<Settings>,
         intake,
         retry,
         bounces,
+        retention,
     });
     (settings, outline)
 }
@@ -269,4 +283,9 @@ fn bounces(s: &mut Section<'_>) -> BouncePolicy {
             .map_or(default.soft_limit, |n| n as u32),
         within: s.get("within", values::some_time("30d")).unwrap_or(default.within),
     }
+}
+
+fn retention(s: &mut Section<'_>, base: &Path) -> Retention {
+    let jobs = s.get("jobs", values::duration_or_off("400d")).unwrap_or(Some(TimeDelta::days(400)));
+    Retention { jobs, archive: s.get("archive", values::path("a folder", "archive", base)) }
 }

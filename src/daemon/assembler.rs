@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::{Parts, budget};
-use crate::domain::assemble::assemble_within;
 use crate::domain::budget::Allowance;
 use crate::domain::change::Change;
-use crate::domain::ids::{RuleId, Timestamp};
+use crate::domain::ids::{ChannelName, RuleId, Timestamp};
+use crate::domain::job::JobState;
 use crate::domain::member::MemberView;
 use crate::domain::reason::Reason;
-use crate::store::{Pick, StoreError};
+use crate::domain::restored::assemble_after;
+use crate::store::{Decided, Pick, StoreError};
 
 /// Members assembled in one transaction.
 pub(super) const PAGE: usize = 500;
@@ -52,40 +53,59 @@ pub(super) async fn decide<F>(
 where
     F: Fn(&MemberView) -> Allowance + Send + 'static,
 {
-    let knowledge = parts.knowledge();
+    let (knowledge, gap) = (parts.knowledge(), parts.gap.get().copied());
     let decided = parts
         .store
         .decide(pick, now, knowledge.caps_since(now), move |view, catalog| {
-            let changes = assemble_within(view, &knowledge.shop(catalog), now, &allow(view));
+            let changes = assemble_after(view, &knowledge.shop(catalog), now, &allow(view), gap);
             let ends: Vec<End> = changes.iter().map(end).collect();
             (changes, ends)
         })
         .await?;
-    let mut page = Page::default();
-    for member in &decided {
-        for (end, _) in member.value.iter().zip(&member.applied).filter(|(_, applied)| **applied) {
-            page.changed = true;
-            match end {
-                End::Job => page.jobs += 1,
-                End::Closed(rule, reason) => parts.tally.closed(rule, *reason),
-                End::Other => {}
-            }
-        }
-    }
+    let page = counted(parts, &decided);
     if page.jobs > 0 {
         parts.due.notify_waiters();
     }
     Ok(page)
 }
 
+/// What took effect, told to those who count.
+fn counted(parts: &Parts, decided: &[Decided<Vec<End>>]) -> Page {
+    let mut page = Page::default();
+    let mut in_doubt = 0_u64;
+    for member in decided {
+        for (end, _) in member.value.iter().zip(&member.applied).filter(|(_, applied)| **applied) {
+            page.changed = true;
+            match end {
+                End::Job => page.jobs += 1,
+                End::InDoubt(channel) => {
+                    in_doubt += 1;
+                    parts.tally.settled(JobState::Uncertain, channel);
+                }
+                End::Closed(rule, reason) => parts.tally.closed(rule, *reason),
+                End::Other => {}
+            }
+        }
+    }
+    if in_doubt > 0 {
+        tracing::warn!(
+            uncertain = in_doubt,
+            "e-mails that may have gone before the restore are held for a person"
+        );
+    }
+    page
+}
+
 enum End {
     Job,
+    InDoubt(ChannelName),
     Closed(RuleId, Reason),
     Other,
 }
 
 fn end(change: &Change) -> End {
     match change {
+        Change::Assemble(job, _) if job.state == JobState::Uncertain => End::InDoubt(job.channel.clone()),
         Change::Assemble(..) => End::Job,
         Change::Close(key, reason) => End::Closed(key.rule.clone(), *reason),
         _ => End::Other,

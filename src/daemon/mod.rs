@@ -13,13 +13,15 @@ mod once;
 mod planner;
 mod readiness;
 mod reload;
+mod restored;
+mod retention;
 mod run;
 mod tally;
 mod turns;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -28,6 +30,7 @@ use crate::channel::{Channel, Shop as ShopCard, UnsubscribeLinks};
 use crate::domain::feedback::BouncePolicy;
 use crate::domain::ids::ChannelName;
 use crate::domain::job::{OnUncertain, RetryPolicy};
+use crate::domain::restored::Gap;
 use crate::domain::shop::Knowledge;
 use crate::queue::RedisQueue;
 use crate::store::Store;
@@ -37,6 +40,7 @@ pub use learn::{Learnt, learn};
 pub use once::{OnceSummary, run_once};
 pub use readiness::{Readiness, Trouble};
 pub use reload::{Guide, Reloaded};
+pub use retention::Retention;
 pub use run::{Role, run};
 pub use tally::{Tally, install_metrics};
 
@@ -62,6 +66,10 @@ pub struct Parts {
     pub bounces: BouncePolicy,
     /// What becomes of an e-mail that may or may not have arrived.
     pub on_uncertain: OnUncertain,
+    /// How long finished jobs stay.
+    pub retention: Retention,
+    /// The time that a ledger restored from a backup knows nothing of; found at the start.
+    pub gap: OnceLock<Gap>,
     /// Deliveries at once.
     pub concurrency: usize,
     /// How long a drain may take.

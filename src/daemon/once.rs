@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::run::deliver_until;
 use super::tally::Count;
-use super::{Parts, assembler, dispatcher, keeper, learn, planner};
+use super::{Parts, assembler, dispatcher, keeper, learn, planner, restored, retention};
 
 /// How often a pass looks whether all is done.
 const LOOK: Duration = Duration::from_millis(10);
@@ -33,6 +33,7 @@ pub struct OnceSummary {
 pub async fn run_once(parts: Arc<Parts>, stop: CancellationToken) -> anyhow::Result<OnceSummary> {
     let started = tokio::time::Instant::now();
     keeper::look_at_feed(&parts).await.context("the ledger does not answer")?;
+    restored::take_over(&parts).await.context("the ledger does not answer")?;
     if parts.redis.is_none() {
         keeper::reclaim(&parts, true).await.context("the ledger cannot be taken over")?;
     }
@@ -50,6 +51,9 @@ pub async fn run_once(parts: Arc<Parts>, stop: CancellationToken) -> anyhow::Res
     finished.cancel();
     worker.await.context("the worker stopped")?;
     outcome?;
+    while !stop.is_cancelled()
+        && retention::move_out(&parts).await.context("finished jobs cannot be moved out")?
+    {}
     Ok(OnceSummary { count: parts.tally.count(), seconds: started.elapsed().as_secs_f64() })
 }
 

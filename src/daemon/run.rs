@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::deliver::Deliveries;
 use super::planner::PlanError;
-use super::{Parts, assembler, dispatcher, keeper, learn, planner};
+use super::{Parts, assembler, dispatcher, keeper, learn, planner, restored, retention};
 use crate::domain::ids::{Day, Timestamp};
 use crate::domain::shop::Knowledge;
 use crate::queue::{Health, Transport, WorkerOptions, work};
@@ -25,6 +25,8 @@ const LAST_TURN: Duration = Duration::from_secs(5);
 const LOOK_TURN: Duration = Duration::from_secs(1);
 /// How often leases are looked after.
 const KEEPER_TURN: Duration = Duration::from_secs(5);
+/// How often a batch of old jobs is moved out.
+const RETENTION_TURN: Duration = Duration::from_secs(1);
 /// How often due ids are offered to Redis, and finished ones swept out.
 const DISPATCH_TURN: Duration = Duration::from_millis(50);
 /// How often the worker looks at its transport.
@@ -50,6 +52,7 @@ pub enum Role {
 /// # Errors
 /// When a loop cannot even start.
 pub async fn run(parts: Arc<Parts>, role: Role, stop: CancellationToken) -> anyhow::Result<()> {
+    restored::take_over(&parts).await.context("the ledger does not answer")?;
     if parts.redis.is_none() {
         keeper::reclaim(&parts, true).await.context("the ledger cannot be taken over")?;
     }
@@ -81,6 +84,8 @@ fn start_planner(loops: &TaskTracker, parts: &Arc<Parts>, stop: &CancellationTok
     loops.spawn(turns(stop.clone(), PLANNER_TURN, move || plan_turn(p.clone())));
     let p = parts.clone();
     loops.spawn(turns(stop.clone(), KEEPER_TURN, move || reclaim_turn(p.clone())));
+    let p = parts.clone();
+    loops.spawn(turns(stop.clone(), RETENTION_TURN, move || retention_turn(p.clone())));
     if parts.redis.is_some() {
         let p = parts.clone();
         loops.spawn(turns(stop.clone(), DISPATCH_TURN, move || dispatch_turn(p.clone())));
@@ -153,6 +158,11 @@ fn is_learnt(knowledge: &Knowledge, now: Timestamp) -> bool {
 async fn reclaim_turn(parts: Arc<Parts>) {
     let kept = keeper::reclaim(&parts, false).await;
     parts.readiness.note("leases", &kept);
+}
+
+async fn retention_turn(parts: Arc<Parts>) {
+    let moved = retention::move_out(&parts).await;
+    parts.readiness.note("retention", &moved);
 }
 
 /// Every role looks whether the ledger answers, and how old the orders are: guards are judged in all of them.

@@ -91,6 +91,11 @@ impl Tally {
         metrics::counter!("replenish_feedback_total", "kind" => kind.as_str()).increment(count);
     }
 
+    /// So many finished jobs were moved out of the ledger.
+    pub fn moved_out(&self, jobs: u64) {
+        metrics::counter!("replenish_jobs_moved_out_total").increment(jobs);
+    }
+
     /// The counters now.
     pub fn count(&self) -> Count {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -114,6 +119,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("replenish_skipped_total", "Occasions and jobs that a guard ended, by reason"),
     ("replenish_unsuitable_total", "What did not suit a member, and what was done about it"),
     ("replenish_put_off_total", "Jobs put off before their hand-over: peer rests, or rate used up"),
+    ("replenish_jobs_moved_out_total", "Finished jobs moved out of the ledger by retention"),
     ("replenish_feedback_total", "Bounces, complaints and opt-outs received over HTTP"),
 ];
 

@@ -44,7 +44,7 @@ pub struct ImportReport {
     pub duplicate: u64,
     /// Rows that are no record.
     pub rejected: u64,
-    /// Rows that are right and mean nothing to us.
+    /// Rows that are right and of which nothing is kept: the member or the address was forgotten.
     pub ignored: u64,
     /// Where the rejected rows went.
     pub rejects_file: Option<PathBuf>,
@@ -131,7 +131,7 @@ impl Import {
             replaced: stored.replaced,
             duplicate: stored.duplicate,
             rejected: judged.rejected,
-            ignored: 0,
+            ignored: stored.ignored,
             rejects_file,
             unknown_columns: judged.unknown_columns,
             refused,
@@ -169,6 +169,7 @@ impl Import {
             sum.stored += stored.stored;
             sum.replaced += stored.replaced;
             sum.duplicate += stored.duplicate;
+            sum.ignored += stored.ignored;
         }
         reader.await.map_err(|_| ImportError::Stopped)??;
         Ok(sum)

@@ -35,7 +35,11 @@ impl Asked {
                 Some(owner) => Ok(vec![member(store, &owner).await?]),
                 None => {
                     let record = store.job(job).await?;
-                    Ok(vec![record.ok_or_else(|| DeskError::UnknownJob(job.clone()))?.key])
+                    let key = match record {
+                        Some(record) => record.key,
+                        None => return Err(unknown_job(store, job).await),
+                    };
+                    Ok(vec![key])
                 }
             },
         }
@@ -45,4 +49,13 @@ impl Asked {
 /// The key of the member of this id.
 pub(super) async fn member(store: &Store, id: &MemberId) -> Result<MemberKey, DeskError> {
     store.member_by_id(id).await?.ok_or_else(|| DeskError::UnknownMember(id.clone()))
+}
+
+/// Why a job is not in the ledger.
+pub(super) async fn unknown_job(store: &Store, job: &JobId) -> DeskError {
+    match store.moved_out_at(job).await {
+        Ok(Some(at)) => DeskError::MovedOut(job.clone(), at.date_naive()),
+        Ok(None) => DeskError::UnknownJob(job.clone()),
+        Err(error) => error.into(),
+    }
 }

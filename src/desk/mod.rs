@@ -13,6 +13,7 @@ pub mod diff;
 pub mod explain;
 pub mod feedback;
 pub mod forecast;
+pub mod forget;
 pub mod import;
 pub mod jobs;
 pub mod pause;
@@ -36,7 +37,9 @@ const PAGE: usize = 500;
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
     /// Nobody of this id.
-    #[error("no member `{0}` is known: look at the spelling, or import the orders or members first")]
+    #[error(
+        "no member `{0}` is known, or the member was forgotten: look at the spelling, or import the orders or members first"
+    )]
     UnknownMember(MemberId),
     /// Nobody of this address. The address itself stays out of the message.
     #[error("no member with this address is known: look at the spelling, or ask by member id")]
@@ -47,6 +50,11 @@ pub enum DeskError {
     /// No such job.
     #[error("no job `{0}` is known: `jobs list` shows those there are")]
     UnknownJob(JobId),
+    /// A job that retention has moved out.
+    #[error(
+        "job `{0}` was moved out on {1}: look for it in the archive folder of [retention], if there is one"
+    )]
+    MovedOut(JobId, chrono::NaiveDate),
     /// An open occasion's id that leads nowhere.
     #[error("no open occasion `{0}` is known: it may have become a job, see `jobs list --member`")]
     UnknownOccasion(String),

@@ -68,7 +68,7 @@ pub fn usual(knowledge: &Knowledge, now: Timestamp) -> Choices {
 }
 
 /// What the member of this link may choose from. A member or message that the ledger does not know yet, or any more,
-/// gets the usual choices.
+/// gets the usual choices; for one who was forgotten everything is stopped.
 ///
 /// # Errors
 /// When the ledger fails.
@@ -79,6 +79,9 @@ pub async fn choices(
     link: &Link,
 ) -> Result<Choices, DeskError> {
     let usual = usual(knowledge, now);
+    if store.is_forgotten(&Whom::Member(link.member.clone())).await? {
+        return Ok(Choices { stopped: Stopped { reminders: true, all: true, ..usual.stopped }, ..usual });
+    }
     let Some(key) = store.member_by_id(&link.member).await? else { return Ok(usual) };
     let Some(view) = store.view(key, now, now).await? else { return Ok(usual) };
     let record = record(store, link).await?;

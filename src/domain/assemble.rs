@@ -174,7 +174,7 @@ fn occasions_of(view: &MemberView, job: &Job) -> Vec<Occasion> {
 }
 
 /// Open occasions that are ready, with those due soon after, by rule in the rules' order.
-fn due_groups<'a>(
+pub(super) fn due_groups<'a>(
     view: &'a MemberView,
     shop: &Shop<'a>,
     now: Timestamp,

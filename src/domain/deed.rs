@@ -15,11 +15,12 @@ pub enum DeedKind {
     Resume,
     Suppress,
     Unsuppress,
+    Forget,
 }
 
 impl DeedKind {
     /// Every kind.
-    pub const ALL: [DeedKind; 7] = [
+    pub const ALL: [DeedKind; 8] = [
         DeedKind::Replay,
         DeedKind::Cancel,
         DeedKind::Resolve,
@@ -27,6 +28,7 @@ impl DeedKind {
         DeedKind::Resume,
         DeedKind::Suppress,
         DeedKind::Unsuppress,
+        DeedKind::Forget,
     ];
 
     /// The word used in the ledger and in JSON.
@@ -39,6 +41,7 @@ impl DeedKind {
             DeedKind::Resume => "resume",
             DeedKind::Suppress => "suppress",
             DeedKind::Unsuppress => "unsuppress",
+            DeedKind::Forget => "forget",
         }
     }
 
@@ -54,7 +57,8 @@ impl DeedKind {
             DeedKind::Resolve => matches!(state, JobState::Scheduled | JobState::Delivered),
             DeedKind::Cancel => state == JobState::Cancelled,
             DeedKind::Suppress => state == JobState::Skipped && reason == Some(Reason::Suppressed),
-            DeedKind::Pause | DeedKind::Resume | DeedKind::Unsuppress => false,
+            // its jobs have lost what would lead back to whoever asked
+            DeedKind::Pause | DeedKind::Resume | DeedKind::Unsuppress | DeedKind::Forget => false,
         }
     }
 }

@@ -29,6 +29,7 @@ pub mod rate;
 pub mod reason;
 pub mod reconcile;
 pub mod reply;
+pub mod restored;
 pub mod rules;
 pub mod shop;
 pub mod trigger;

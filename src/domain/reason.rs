@@ -96,6 +96,7 @@ reasons! {
     // what a person or a rule edit ended
     Withdrawn "withdrawn" "The rule that asked for it is gone or no longer asks." "提出此訊息的規則已移除或不再適用。" "Nothing, or bring the rule back." "不需處理,或恢復該規則。";
     CancelledByPerson "cancelled_by_person" "A person cancelled it." "已由人員取消。" "Replay it if that was a mistake." "若是誤按,請重送。";
+    Forgotten "forgotten" "The member was erased." "會員資料已刪除。" "Nothing: nobody of this id or address is written to again." "不需處理:此編號與地址不會再收到訊息。";
     // how deliveries end
     TemplateError "template_error" "The template cannot be rendered for this member." "此會員的範本無法產生內容。" "Mend the template, then replay." "修正範本後重送。";
     ChannelMissing "channel_missing" "The channel is no longer in the settings." "設定中已沒有此管道。" "Bring the channel back, then replay." "恢復該管道後重送。";
@@ -111,6 +112,7 @@ reasons! {
     Unreachable "unreachable" "The peer cannot be reached." "無法連線到對方。" "Look after the peer; jobs wait and go when it is back." "檢查對方是否正常;訊息會等到恢復後再送出。";
     NoAnswer "no_answer" "The peer took the message and fell silent." "已交付但對方沒有回應。" "Webhooks are sent again under the same id; for e-mail look at the relay's log, and replay what did not arrive." "Webhook 會以相同編號再次送出;電子郵件請查看轉送主機的紀錄,重送未送達的訊息。";
     ProcessDied "process_died" "The process died between hand-over and answer." "程序在交付與回應之間中止。" "Look at the relay's log, and replay what did not arrive." "查看轉送主機的紀錄,重送未送達的訊息。";
+    Restored "restored" "The ledger was restored from a backup, and the message may have gone since that was taken." "帳本曾由備份還原,備份之後此訊息可能已發送。" "Look at the relay's log, and replay what did not arrive." "查看轉送主機的紀錄,重送未送達的訊息。";
     AttemptsUsedUp "attempts_used_up" "The peer refused too many times." "重試次數已用完。" "Mend the cause, then replay." "排除原因後重送。";
     Panicked "panicked" "A defect in this program stopped the delivery." "程式錯誤中斷了發送。" "Report it with the log; replay after the upgrade." "請附上紀錄回報;升級後重送。";
 }

@@ -32,7 +32,7 @@ use rows::{Bad, Row, Rows};
 pub use error::IntakeError;
 pub use events::{BadEvent, Events};
 pub use records::{OrderRow, Record};
-pub use rejects::{Reject, Rejects};
+pub use rejects::{Reject, Rejects, erase as erase_rejects};
 pub use report::{read_report, unsubscribe_token};
 pub use source::{Format, Source};
 

@@ -4,6 +4,9 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// How the names of rejects files end.
+const ENDING: &str = ".rejects.csv";
+
 /// A row that is no record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
@@ -39,7 +42,7 @@ pub struct Rejects {
 impl Rejects {
     /// The rejects of the input of that name: `NAME.rejects.csv` in `folder`, in place of an earlier import's.
     pub fn new(folder: &Path, input_name: &str) -> Self {
-        Self { path: folder.join(format!("{input_name}.rejects.csv")), file: None }
+        Self { path: folder.join(format!("{input_name}{ENDING}")), file: None }
     }
 
     /// Adds one.
@@ -57,6 +60,51 @@ impl Rejects {
         file.flush()?;
         Ok(Some(self.path))
     }
+}
+
+/// Takes every row that names one of these out of the rejects files in `folder`; how many rows that were. A name counts
+/// where no letter or digit touches it, in capitals or not.
+///
+/// # Errors
+/// When a file cannot be read or written; every other file is whole then, with such rows or without.
+pub fn erase(folder: &Path, names: &[String]) -> io::Result<u64> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(0) };
+    let names: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    let mut erased = 0;
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(ENDING)) {
+            erased += erase_in(&path, folder, &names)?;
+        }
+    }
+    Ok(erased)
+}
+
+fn erase_in(path: &Path, folder: &Path, names: &[String]) -> io::Result<u64> {
+    let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_path(path)?;
+    let mut kept = csv::Writer::from_writer(tempfile::NamedTempFile::new_in(folder)?);
+    let mut erased = 0;
+    for row in rows.byte_records() {
+        let row = row?;
+        let text = row.get(2).map(|cell| String::from_utf8_lossy(cell).to_lowercase()).unwrap_or_default();
+        match names.iter().any(|name| is_named(&text, name)) {
+            true => erased += 1,
+            false => kept.write_byte_record(&row)?,
+        }
+    }
+    let kept = kept.into_inner().map_err(|e| io::Error::other(e.to_string()))?;
+    if erased > 0 {
+        kept.as_file().sync_all()?;
+        kept.persist(path)?;
+    }
+    Ok(erased)
+}
+
+fn is_named(text: &str, name: &str) -> bool {
+    let touches = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    !name.is_empty()
+        && text.match_indices(name).any(|(at, _)| {
+            !touches(text[..at].chars().next_back()) && !touches(text[at + name.len()..].chars().next())
+        })
 }
 
 fn create(path: &Path) -> io::Result<csv::Writer<fs::File>> {
@@ -89,6 +137,22 @@ mod tests {
         assert_eq!(path, data.join("orders.csv.rejects.csv"));
         let text = fs::read_to_string(path).unwrap();
         assert_eq!(text, "line,reason,row\n7,order_id: is empty,\",\"\"a\nb\"\"\"\n");
+    }
+
+    #[test]
+    fn rows_that_name_someone_are_erased() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rejects = Rejects::new(folder.path(), "members.csv");
+        for row in [&b"m1,x"[..], b"m10,Amy@Shop.example", b"am1,\"a\nb\"", b"xamy@shop.example", b"x,m1"] {
+            rejects.write(&Reject::new(7, "m1".into(), row)).unwrap();
+        }
+        let path = rejects.finish().unwrap().unwrap();
+        let names = ["m1".to_owned(), "amy@shop.example".to_owned()];
+        assert_eq!(erase(folder.path(), &names).unwrap(), 3);
+        assert_eq!(erase(folder.path(), &names).unwrap(), 0);
+        let text = fs::read_to_string(path).unwrap();
+        assert_eq!(text, "line,reason,row\n7,m1,\"am1,\"\"a\nb\"\"\"\n7,m1,xamy@shop.example\n");
+        assert_eq!(erase(&folder.path().join("none"), &names).unwrap(), 0);
     }
 
     #[test]

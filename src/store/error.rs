@@ -60,6 +60,20 @@ pub enum StoreError {
     /// A decision panicked; its transaction was rolled back.
     #[error("a decision stopped on a defect in this program: {0}; report it with the log")]
     Panicked(String),
+    /// Whom the ledger forgot was hashed with another key.
+    #[error(
+        "the ledger has forgotten members under another key: copy `forget.key` to the data_dir of this process, from that \
+         of the process that forgot them or from the backup"
+    )]
+    ForgetKey,
+    /// A file of the archive or of a backup cannot be written.
+    #[error("cannot write {place}: {why}; see that there is room and that this user may write there")]
+    File {
+        /// The file or folder.
+        place: String,
+        /// What the system said.
+        why: String,
+    },
     /// The store is shutting down.
     #[error("the ledger is closed")]
     Closed,
@@ -78,6 +92,10 @@ impl StoreError {
 
     pub(super) fn open(place: impl Display, why: impl Display) -> Self {
         StoreError::Open { place: place.to_string(), why: why.to_string() }
+    }
+
+    pub(super) fn file(place: &std::path::Path, why: impl Display) -> Self {
+        StoreError::File { place: place.display().to_string(), why: why.to_string() }
     }
 
     /// What a panic said.

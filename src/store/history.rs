@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use sha2::{Digest, Sha256};
 
 use super::catalog::BUMP;
+use super::forget::{ForgetKey, beside, forgot_anyone, forgotten_among, gate, texts};
 use super::merge::Sold;
 use super::value::{Row, Statement, Value, values};
 use super::{MemberKey, Store, StoreError, on, rows};
@@ -22,6 +23,8 @@ pub struct Stored {
     pub replaced: u64,
     /// Records that said nothing new.
     pub duplicate: u64,
+    /// Records of members or addresses that were forgotten: nothing of them is kept.
+    pub ignored: u64,
 }
 
 /// Releases what guards held back, of all members; `AND member …` narrows it. What a shadow job speaks for rests on.
@@ -43,7 +46,7 @@ impl Store {
     /// # Errors
     /// When the store cannot answer; nothing of the chunk is kept then.
     pub async fn put_orders(&self, lines: Vec<OrderLine>) -> Result<Stored, StoreError> {
-        on!(self, engine => engine.put_orders(lines).await)
+        on!(self, engine => engine.put_orders(lines, self.forget.clone()).await)
     }
 
     /// Lays records over what is known of members, in one transaction; wakes those that changed, releases their holds.
@@ -61,12 +64,16 @@ impl Store {
         let ids: Value = records.iter().map(|r| r.id.as_str()).collect();
         let release =
             format!("{RELEASE} AND member IN (SELECT key FROM member WHERE id {})", dialect.any("$1"));
-        let (stored, _) = self
-            .amend(vec![Statement::new(sql, vec![ids])], move |answers| {
-                put_members(answers, &records, &release)
-            })
-            .await?;
-        Ok(stored)
+        let forget = self.forget.clone();
+        let hashed = records.iter().flat_map(|r| hashes_of(forget.as_ref(), r));
+        let asks = vec![
+            beside(dialect),
+            forgot_anyone(),
+            forgotten_among(dialect, hashed),
+            Statement::new(sql, vec![ids]),
+        ];
+        let put = move |answers| put_members(answers, &records, forget.as_ref(), &release);
+        Ok(self.amend(asks, put).await?.0)
     }
 
     /// Lays records over what is known of products, in one transaction. Any change wakes every member and releases every
@@ -195,18 +202,32 @@ pub(super) fn fold(mut rows: Vec<LineRow>) -> (Vec<LineRow>, Stored) {
     (last, counts)
 }
 
+/// What stands for the people of a record, should they be forgotten.
+fn hashes_of<'r>(key: Option<&'r ForgetKey>, record: &'r MemberRecord) -> impl Iterator<Item = String> + 'r {
+    let email = record.email.as_deref().filter(|email| !email.is_empty());
+    let hashes = key.map(|key| [Some(key.of_member(&record.id)), email.map(|email| key.of_address(email))]);
+    hashes.into_iter().flatten().flatten()
+}
+
 fn put_members(
     answers: Vec<Vec<Row>>,
     records: &[MemberRecord],
+    key: Option<&ForgetKey>,
     release: &str,
 ) -> Result<(Vec<Statement>, Stored), StoreError> {
+    let [_, named, forgotten, found]: [Vec<Row>; 4] = answers.try_into().unwrap_or_default();
+    let (key, forgotten) = (gate(key, named)?, texts(forgotten)?);
     let mut known: HashMap<MemberId, Member> = HashMap::new();
-    for row in answers.into_iter().flatten() {
+    for row in found {
         let (_, member) = row.keyed("member", rows::member)?;
         known.insert(member.id.clone(), member);
     }
     let (mut stored, mut changed) = (Stored::default(), BTreeSet::new());
     for record in records {
+        if hashes_of(key, record).any(|hash| forgotten.contains(&hash)) {
+            stored.ignored += 1;
+            continue;
+        }
         let new = !known.contains_key(&record.id);
         let member = known.entry(record.id.clone()).or_insert_with(|| Member::bare(record.id.clone()));
         let before = member.clone();

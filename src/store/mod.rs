@@ -3,13 +3,16 @@
 //! What both engines can say in the same words (`people`, `feedback`, `priors`, `search`, most of `ledger`) is written once, as
 //! `Statement`s; an engine adds how a transaction runs, how records come in fast, and how members are locked.
 
+mod archive;
 mod audit;
+mod backup;
 mod budget;
 mod catalog;
 mod changes;
 mod deeds;
 mod error;
 mod feedback;
+mod forget;
 mod history;
 mod ledger;
 mod merge;
@@ -17,6 +20,7 @@ mod pauses;
 mod people;
 mod postgres;
 mod priors;
+mod retention;
 mod rows;
 mod search;
 mod sqlite;
@@ -26,10 +30,13 @@ mod view;
 
 use std::sync::Arc;
 
+pub use archive::Archive;
 pub use audit::{Handed, Sample, Twice};
+pub use backup::Restored;
 pub use deeds::{Deed, DeedKey};
 pub use error::StoreError;
 pub use feedback::{About, Addressee, Returned};
+pub use forget::{Erased, ForgetKey};
 pub use history::Stored;
 pub use ledger::{Decided, Deferral, JobRef, Pick, Reclaimed, Settlement};
 pub use pauses::Pause;
@@ -49,6 +56,7 @@ pub struct MemberKey(pub i64);
 #[derive(Debug, Clone)]
 pub struct Store {
     engine: Engine,
+    forget: Option<ForgetKey>,
 }
 
 #[derive(Debug, Clone)]
@@ -94,7 +102,7 @@ impl Store {
             Some(("postgres" | "postgresql", _)) => Engine::Postgres(Arc::new(Postgres::open(url).await?)),
             _ => return Err(StoreError::Url(String::new())),
         };
-        Ok(Self { engine })
+        Ok(Self { engine, forget: None })
     }
 
     /// Opens what is there, to ask and not to write: makes nothing, and leaves its layout as it is.
@@ -109,7 +117,12 @@ impl Store {
             Some(("postgres" | "postgresql", _)) => Engine::Postgres(Arc::new(Postgres::look_into(url)?)),
             _ => return Err(StoreError::Url(String::new())),
         };
-        Ok(Self { engine })
+        Ok(Self { engine, forget: None })
+    }
+
+    /// The same store, able to tell whom it forgot: without the key it refuses records once it has forgotten anyone.
+    pub fn with_forget_key(self, key: ForgetKey) -> Self {
+        Self { forget: Some(key), ..self }
     }
 
     /// Takes the exclusive lock of an embedded run; `None` when another process holds it.

@@ -1,5 +1,6 @@
 //! Owns who is who and who has opted out; knows nothing of what they are written.
 
+use super::forget::{beside, forgot_anyone, forgotten_among, gate};
 use super::rows::{self, address};
 use super::value::{Row, Statement, Value, values};
 use super::{MemberKey, Store, StoreError};
@@ -61,8 +62,8 @@ impl Store {
     }
 
     /// Records an opt-out, at once and for good until [`Store::unsuppress`]: no import lifts it, and a second one never
-    /// shortens the first, except that the member's wish to be reminded again replaces what was there. A member not known yet gets a bare row. Returns how many members were woken; their holds are
-    /// released.
+    /// shortens the first, except that the member's wish to be reminded again replaces what was there. A member not known yet gets a bare
+    /// row; nothing is recorded of one who was forgotten. Returns how many members were woken; their holds are released.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -73,15 +74,24 @@ impl Store {
         because: &str,
         at: Timestamp,
     ) -> Result<u64, StoreError> {
-        let mut script = Vec::new();
-        if let Whom::Member(id) = &whom {
-            let sql = "INSERT INTO member (id, wake_at) VALUES ($1, 0) ON CONFLICT (id) DO NOTHING";
-            script.push(Statement::new(sql, values![id.as_str()]));
-        }
-        script.push(opt_out(&whom, &what, because, at));
-        let wake_at = script.len();
-        script.extend(wake(&whom));
-        Ok(self.write(script).await?.get(wake_at).copied().unwrap_or(0))
+        let forget = self.forget.clone();
+        let hash = forget.as_ref().map(|key| key.of(&whom));
+        let asks =
+            vec![beside(self.dialect()), forgot_anyone(), forgotten_among(self.dialect(), hash.into_iter())];
+        let because = because.to_owned();
+        let record = move |answers: Vec<Vec<Row>>| {
+            let [_, named, forgotten]: [Vec<Row>; 3] = answers.try_into().unwrap_or_default();
+            // an opt-out that cannot be told from one of the forgotten is kept
+            if matches!(gate(forget.as_ref(), named), Ok(Some(_))) && !forgotten.is_empty() {
+                return Ok((Vec::new(), 0));
+            }
+            let script = opted_out(&whom, &what, &because, at);
+            // the last but one wakes
+            let wake_at = script.len() - 2;
+            Ok((script, wake_at))
+        };
+        let (wake_at, affected) = self.amend(asks, record).await?;
+        Ok(affected.get(wake_at).copied().unwrap_or(0))
     }
 
     /// Takes back the opt-outs of exactly this member or address: of `purpose` and `item`, where given, else all.
@@ -129,6 +139,17 @@ impl Store {
         let found = self.ask_one(Statement::new(sql, values)).await?;
         found.into_iter().map(|row| Ok(row.keyed("suppression", standing)?.1)).collect()
     }
+}
+
+fn opted_out(whom: &Whom, what: &Suppression, because: &str, at: Timestamp) -> Vec<Statement> {
+    let mut script = Vec::new();
+    if let Whom::Member(id) = whom {
+        let sql = "INSERT INTO member (id, wake_at) VALUES ($1, 0) ON CONFLICT (id) DO NOTHING";
+        script.push(Statement::new(sql, values![id.as_str()]));
+    }
+    script.push(opt_out(whom, what, because, at));
+    script.extend(wake(whom));
+    script
 }
 
 fn standing(row: &mut Row) -> Result<Standing, String> {

@@ -125,9 +125,10 @@ fn product(row: &mut Row) -> Result<Product, Flaw> {
 
 // ---- occasions
 
-/// What [`occasion`] reads after the member's key, but for the evidence; `o` is the occasion, `j` its job, if any.
+/// What [`occasion`] reads after the member's key, but for the evidence; `o` is the occasion, `j` its job, if any. A job that was moved
+/// out is still the one that served it.
 pub(super) const OCCASION: &str = "o.rule, o.step, o.item, o.cycle, o.anchor_day, o.due_at, o.valid_until, \
-    o.held_until, o.held_for, o.state, j.id, o.reason";
+    o.held_until, o.held_for, o.state, coalesce(j.id, (SELECT w.id FROM moved w WHERE w.job = o.job)), o.reason";
 
 pub(super) fn occasion(row: &mut Row) -> Result<Occasion, Flaw> {
     let mut occasion = Occasion {
@@ -192,6 +193,9 @@ pub(super) fn job(row: &mut Row) -> Result<Job, Flaw> {
         content: row.opt_json()?,
     })
 }
+
+/// True of jobs that are over: the words of the index `job_finished`.
+pub(super) const FINISHED: &str = "j.state IN ('delivered', 'failed', 'uncertain', 'skipped', 'cancelled')";
 
 /// Inserts a job that no one knows yet.
 pub(super) fn new_job(member: i64, job: &Job, now: Timestamp) -> Result<Statement, StoreError> {

@@ -81,6 +81,16 @@ impl Dialect {
         }
     }
 
+    /// Forgetting a member is done `alone`: it waits for those who store records, and they wait for it. SQLite has one
+    /// writer anyway.
+    pub fn hold_forgotten(self, alone: bool) -> &'static str {
+        match (self, alone) {
+            (Dialect::Sqlite, _) => "SELECT 1 WHERE false",
+            (Dialect::Postgres, true) => "LOCK TABLE forgotten IN EXCLUSIVE MODE",
+            (Dialect::Postgres, false) => "LOCK TABLE forgotten IN ROW SHARE MODE",
+        }
+    }
+
     /// Locks what a query finds and leaves out what another process holds.
     pub fn skip_locked(self, table: &str) -> String {
         match self {

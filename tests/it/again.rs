@@ -183,7 +183,7 @@ fn a_wish_needs_no_certainty_but_a_rule_that_is_for_this_member_and_item() {
         (plan.wanted.len(), plan.silences.first().map(|s| s.reason))
     };
     let strict = Needs { purchases: 99, or_days_supply: false, chance: 0.99, spread: Some(1) };
-    assert_eq!(of(&|rule| rule.needs = strict.clone()), (1, None));
+    assert_eq!(of(&|rule| rule.needs = strict), (1, None));
     assert_eq!(
         of(&|rule| rule.audience =
             Audience { stages: BTreeSet::from([Stage::Lapsed]), ..Audience::default() }),

@@ -18,6 +18,7 @@ mod doubts;
 mod explained;
 mod faces;
 mod intake;
+mod keeping;
 mod keys;
 mod places;
 mod readme;

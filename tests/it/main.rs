@@ -24,6 +24,7 @@ mod planning;
 mod preview;
 mod promises;
 mod reload;
+mod restored;
 mod road;
 mod simulate;
 mod smtp_faults;

@@ -155,6 +155,12 @@ fn tell(report: &ImportReport, intake: &Intake, out: Output) -> anyhow::Result<(
         report.rejected,
         report.seconds
     ))?;
+    if report.ignored > 0 {
+        out.note(format_args!(
+            "{} rows are of members who were forgotten: nothing of them was kept",
+            report.ignored
+        ))?;
+    }
     if !report.unknown_columns.is_empty() {
         out.note(format_args!("columns that were not read: {}", report.unknown_columns.join(", ")))?;
     }

@@ -1,5 +1,6 @@
 //! What ops ask: records in, learning, the daemon, the check, a test message.
 
+pub mod backup;
 pub mod bounces;
 pub mod check;
 mod face;

@@ -2,6 +2,7 @@
 
 mod explain;
 mod filter;
+mod forget;
 mod jobs;
 mod language;
 mod pause;
@@ -11,6 +12,7 @@ mod suppress;
 
 pub use explain::ExplainArgs;
 pub use filter::FilterArgs;
+pub use forget::ForgetArgs;
 pub use jobs::JobsArgs;
 pub use language::{parse_language, word};
 pub use pause::{PauseArgs, ResumeArgs};

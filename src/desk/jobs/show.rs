@@ -7,6 +7,7 @@ use super::list::{self, JobLine};
 use super::occasion_id;
 use super::search::{Selection, search};
 use crate::desk::DeskError;
+use crate::desk::lookup::unknown_job;
 use crate::domain::assemble::judge_job;
 use crate::domain::catalog::Catalog;
 use crate::domain::deed::DeedKind;
@@ -207,7 +208,7 @@ pub async fn show(
         return Ok(desk.sheet(line, &listed.member, &occasions));
     }
     let job_id = JobId::from(id);
-    let record = store.job(&job_id).await?.ok_or_else(|| DeskError::UnknownJob(job_id.clone()))?;
+    let Some(record) = store.job(&job_id).await? else { return Err(unknown_job(store, &job_id).await) };
     let view = match record.job.content {
         None if !record.job.state.is_final() => {
             store.view(record.key, now, knowledge.caps_since(now)).await?

@@ -22,8 +22,8 @@ fn occasions(wrong: &str) -> String {
 fn of_occasions(invariant: Invariant) -> Option<String> {
     Some(match invariant {
         Invariant::ServedByItsJob => format!(
-            "{OCCASIONS} LEFT JOIN job j ON j.key = o.job \
-             WHERE o.state = 'served' AND (j.key IS NULL OR j.member <> o.member OR j.shadow)"
+            "{OCCASIONS} LEFT JOIN job j ON j.key = o.job LEFT JOIN moved v ON v.job = o.job \
+             WHERE o.state = 'served' AND v.job IS NULL AND (j.key IS NULL OR j.member <> o.member OR j.shadow)"
         ),
         Invariant::EndedForGood => {
             occasions("o.state = 'open' AND (o.job IS NOT NULL OR o.reason IS NOT NULL)")

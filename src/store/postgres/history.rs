@@ -1,5 +1,6 @@
 //! Owns the fast road of order lines into PostgreSQL and out of it; knows nothing of what they mean.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use deadpool_postgres::Transaction;
@@ -7,11 +8,12 @@ use futures::TryStreamExt;
 use tokio::sync::mpsc;
 
 use super::{Postgres, execute_all, retried, row, rows};
-use crate::domain::ids::{OrderId, ProductKey, Timestamp};
+use crate::domain::ids::{MemberId, OrderId, ProductKey, Timestamp};
 use crate::domain::order::{Line, OrderLine};
 use crate::store::catalog::BUMP;
+use crate::store::forget::{ForgetKey, beside, forgot_anyone, forgotten_among, gate, texts};
 use crate::store::history::{LineRow, RELEASE, Stored, fold};
-use crate::store::value::{Row, Statement, Value};
+use crate::store::value::{Dialect, Row, Statement, Value};
 use crate::store::{MemberKey, StoreError};
 
 const PUT: &str = "INSERT INTO line AS l (member, order_key, line, product, at, quantity, unit_price, status, counted, \
@@ -36,15 +38,26 @@ const CLASSIFY: &str = "UPDATE product p \
     FROM UNNEST($1::text[], $2::text[]) AS t (id, category) WHERE p.id = t.id AND p.category_key IS NULL";
 
 impl Postgres {
-    pub async fn put_orders(&self, lines: Vec<OrderLine>) -> Result<Stored, StoreError> {
-        retried!(self.put_orders_once(&lines))
+    pub async fn put_orders(
+        &self,
+        lines: Vec<OrderLine>,
+        forget: Option<ForgetKey>,
+    ) -> Result<Stored, StoreError> {
+        retried!(self.put_orders_once(&lines, forget.as_ref()))
     }
 
-    async fn put_orders_once(&self, lines: &[OrderLine]) -> Result<Stored, StoreError> {
+    async fn put_orders_once(
+        &self,
+        lines: &[OrderLine],
+        forget: Option<&ForgetKey>,
+    ) -> Result<Stored, StoreError> {
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
-        let (found, news) = named(&tx, lines).await?;
+        let kept = remembered(&tx, lines, forget).await?;
+        let ignored = (lines.len() - kept.len()) as u64;
+        let (found, news) = named(&tx, &kept).await?;
         let (lines, mut stored) = fold(found);
+        stored.ignored = ignored;
         let columns = columns(&lines);
         let moved = members(one(&tx, MOVED, columns.iter().take(3).cloned().collect()).await?)?;
         let concerned = lines.iter().map(|l| l.member).chain(moved.iter().copied()).collect();
@@ -121,6 +134,22 @@ fn line(row: &mut Row) -> Result<Line, String> {
         gift: row.bool()?,
         delivered_at: row.opt_time()?,
     })
+}
+
+/// The lines of members who were not forgotten.
+async fn remembered<'l>(
+    tx: &Transaction<'_>,
+    lines: &'l [OrderLine],
+    key: Option<&ForgetKey>,
+) -> Result<Cow<'l, [OrderLine]>, StoreError> {
+    let mut answers = rows(tx, &[beside(Dialect::Postgres), forgot_anyone()]).await?;
+    let Some(key) = gate(key, answers.pop().unwrap_or_default())? else { return Ok(Cow::Borrowed(lines)) };
+    let members: BTreeSet<&MemberId> = lines.iter().map(|l| &l.member).collect();
+    let hashed: HashMap<&MemberId, String> = members.into_iter().map(|m| (m, key.of_member(m))).collect();
+    let ask = forgotten_among(Dialect::Postgres, hashed.values().cloned());
+    let forgotten = texts(rows(tx, &[ask]).await?.pop().unwrap_or_default())?;
+    let is_kept = |l: &&OrderLine| hashed.get(&l.member).is_none_or(|hash| !forgotten.contains(hash));
+    Ok(Cow::Owned(lines.iter().filter(is_kept).cloned().collect()))
 }
 
 /// The lines with keys for ids, of which unknown ones get rows; and whether products or labels came with them.

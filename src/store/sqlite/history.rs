@@ -9,6 +9,7 @@ use super::{Sqlite, rows};
 use crate::domain::ids::{MemberId, OrderId, ProductId, ProductKey, Timestamp};
 use crate::domain::order::{Line, OrderLine};
 use crate::store::catalog::{self, BUMP};
+use crate::store::forget::{ForgetKey, forgot_anyone, gate};
 use crate::store::history::{LineRow, RELEASE, Stored, fold};
 use crate::store::value::{self, Statement};
 use crate::store::{MemberKey, StoreError};
@@ -19,8 +20,8 @@ const KNOWN: usize = 200_000;
 /// New lines that go in with one statement.
 const TOGETHER: usize = 16;
 
-/// Keys that were looked up before. Ids are never deleted, so a key stays right whatever other processes do; what
-/// else is known of products holds for one version of the catalog.
+/// Keys that were looked up before. Ids stay, and so their keys are right whatever other processes do; but members are
+/// forgotten, which changes the version of the catalog, as does what else is known of products.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     version: String,
@@ -31,23 +32,31 @@ pub(super) struct Known {
 }
 
 impl Sqlite {
-    pub async fn put_orders(&self, lines: Vec<OrderLine>) -> Result<Stored, StoreError> {
+    pub async fn put_orders(
+        &self,
+        lines: Vec<OrderLine>,
+        forget: Option<ForgetKey>,
+    ) -> Result<Stored, StoreError> {
         self.write(move |tx, known| {
             let version = catalog::version(rows(tx, &Statement::new(catalog::VERSION, Vec::new()))?)?;
             known.refresh(version);
             let mut chunk = Chunk {
                 tx,
                 known,
+                forget: gate(forget.as_ref(), rows(tx, &forgot_anyone())?)?,
                 orders: HashMap::new(),
                 new_orders: HashSet::new(),
                 news: false,
                 woken: HashSet::new(),
             };
-            let mut rows = Vec::with_capacity(lines.len());
+            let mut kept = Vec::with_capacity(lines.len());
+            let read = lines.len();
             for line in lines {
-                rows.push(chunk.row(line)?);
+                kept.extend(chunk.row(line)?);
             }
-            let (rows, mut stored) = fold(rows);
+            let ignored = (read - kept.len()) as u64;
+            let (rows, mut stored) = fold(kept);
+            stored.ignored = ignored;
             chunk.put(rows, &mut stored)?;
             chunk.finish()?;
             Ok(stored)
@@ -66,6 +75,8 @@ impl Sqlite {
 impl Known {
     fn refresh(&mut self, version: String) {
         if self.version != version || self.products.len() > KNOWN {
+            // whoever was forgotten meanwhile has another id now
+            self.members.clear();
             self.products.clear();
             self.categories.clear();
             self.version = version;
@@ -80,6 +91,8 @@ impl Known {
 struct Chunk<'t> {
     tx: &'t Transaction<'t>,
     known: &'t mut Known,
+    /// What the forgotten are known by; none while there are none.
+    forget: Option<&'t ForgetKey>,
     orders: HashMap<OrderId, i64>,
     new_orders: HashSet<i64>,
     /// True when products or labels came with it.
@@ -88,15 +101,20 @@ struct Chunk<'t> {
 }
 
 impl Chunk<'_> {
-    fn row(&mut self, line: OrderLine) -> Result<LineRow, StoreError> {
-        let (member, order) = (self.member(&line.member)?, self.order(&line.order)?);
+    /// Nothing for a member who was forgotten.
+    fn row(&mut self, line: OrderLine) -> Result<Option<LineRow>, StoreError> {
+        let Some(member) = self.member(&line.member)? else { return Ok(None) };
+        let order = self.order(&line.order)?;
         let product = self.product(&line.product, line.category.as_deref().filter(|c| !c.is_empty()))?;
-        Ok(LineRow::new(line, member, order, product))
+        Ok(Some(LineRow::new(line, member, order, product)))
     }
 
-    fn member(&mut self, id: &MemberId) -> Result<i64, StoreError> {
+    fn member(&mut self, id: &MemberId) -> Result<Option<i64>, StoreError> {
         if let Some(key) = self.known.members.get(id) {
-            return Ok(*key);
+            return Ok(Some(*key));
+        }
+        if self.is_forgotten(id)? {
+            return Ok(None);
         }
         let (key, _) = self.key(
             "SELECT key FROM member WHERE id = ?1",
@@ -104,7 +122,13 @@ impl Chunk<'_> {
             id.as_str(),
         )?;
         self.known.members.insert(id.clone(), key);
-        Ok(key)
+        Ok(Some(key))
+    }
+
+    fn is_forgotten(&self, id: &MemberId) -> Result<bool, StoreError> {
+        let Some(key) = self.forget else { return Ok(false) };
+        let mut find = self.tx.prepare_cached("SELECT 1 FROM forgotten WHERE hash = ?1")?;
+        Ok(find.exists([key.of_member(id)])?)
     }
 
     fn order(&mut self, id: &OrderId) -> Result<i64, StoreError> {

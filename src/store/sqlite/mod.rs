@@ -1,5 +1,6 @@
 //! Owns the SQLite connections: one writer on its own thread, a few readers; knows nothing of the tables but their layout.
 
+mod backup;
 mod history;
 mod ledger;
 
@@ -102,9 +103,18 @@ impl Sqlite {
         R: Send + 'static,
         F: FnOnce(&Transaction<'_>, &mut Known) -> Result<R, StoreError> + Send + 'static,
     {
+        self.on_writer(move |writer| writer.transact(task)).await
+    }
+
+    /// Runs `task` on the writer's thread; a panic ends it alone.
+    async fn on_writer<R, F>(&self, task: F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut Writer) -> Result<R, StoreError> + Send + 'static,
+    {
         let (answer, wait) = oneshot::channel();
         let task: Task = Box::new(move |writer| {
-            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| writer.transact(task)));
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| task(writer)));
             let done = done.unwrap_or_else(|panic| Err(StoreError::from_panic(&*panic)));
             if done.is_err() {
                 // what was learnt in a transaction that is undone is not so
@@ -215,11 +225,12 @@ fn create(path: &Path) -> Result<Connection, StoreError> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(|e| refused(&e))?;
     prepare(&connection).map_err(|e| refused(&e))?;
-    // a large cache and rare checkpoints: an import touches the pages of many members again and again
+    // nothing erased stays in a free page; a large cache and rare checkpoints: an import touches the pages of many members again and again
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -131072;
-             PRAGMA wal_autocheckpoint = 16384; PRAGMA journal_size_limit = 134217728; PRAGMA temp_store = MEMORY;",
+             PRAGMA wal_autocheckpoint = 16384; PRAGMA journal_size_limit = 134217728; PRAGMA temp_store = MEMORY;
+             PRAGMA secure_delete = ON;",
         )
         .map_err(|e| refused(&e))?;
     migrate(&mut connection, path)?;

@@ -46,6 +46,7 @@ fn the_shipped_settings_show_the_defaults() {
     let bare = load_in(&folder(&[]), &[]).unwrap().settings;
     assert_eq!(shown.retry, bare.retry);
     assert_eq!(shown.bounces, bare.bounces);
+    assert_eq!(shown.retention, bare.retention);
     assert_eq!(shown.intake, bare.intake);
     assert_eq!(shown.queue, bare.queue);
     assert_eq!(shown.http, bare.http);

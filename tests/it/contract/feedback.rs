@@ -27,7 +27,7 @@ cases! {
     what_was_broken_off_is_done_again
 }
 
-fn knowledge() -> Knowledge {
+pub fn knowledge() -> Knowledge {
     let rules = Rules::new(vec![], Guards::default(), vec![], Stages::default());
     let (rules, priors, zone) = (Arc::new(rules), Arc::new(Priors::default()), chrono_tz::Asia::Taipei);
     Knowledge {

@@ -23,7 +23,7 @@ cases! {
 }
 
 fn stored(stored: u64, replaced: u64, duplicate: u64) -> Stored {
-    Stored { stored, replaced, duplicate }
+    Stored { stored, replaced, duplicate, ignored: 0 }
 }
 
 async fn importing_again_changes_nothing(place: Place) {

@@ -108,7 +108,7 @@ async fn opened_by_many_at_once(place: Place) {
 }
 
 /// What someone does to the database beside this program.
-async fn by_hand(place: &Place, sql: &str) {
+pub async fn by_hand(place: &Place, sql: &str) {
     match place.url.strip_prefix("sqlite:") {
         Some(path) => rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap(),
         None => {

@@ -1,13 +1,16 @@
 //! One suite over every engine of the store: what DESIGN asks of the ledger, it must do on each.
 
+mod backup;
 mod decisions;
 mod deeds;
 mod deliveries;
 mod feedback;
+mod forget;
 mod history;
 mod ledger;
 mod pauses;
 mod people;
+mod retention;
 
 use chrono::{DateTime, TimeDelta};
 use replenish::domain::catalog::Item;

@@ -89,7 +89,7 @@ async fn a_wish_to_be_reminded_replaces_what_was_there_and_outlasts_its_end(plac
     let wish = out(Some(day(7)), Some(day(4)));
     assert_eq!(
         view(&store, key, day(30)).await.suppressions,
-        [wish.clone()],
+        std::slice::from_ref(&wish),
         "it is planned on beyond its end"
     );
     assert_eq!(store.suppressions(None).await.unwrap()[0].what, wish);

@@ -106,6 +106,13 @@ CREATE TABLE pause (
     PRIMARY KEY (scope, name, who)
 );
 
+-- Whom a person had erased: keyed hashes of ids and addresses, so that no import brings anyone back.
+CREATE TABLE forgotten (
+    hash    TEXT PRIMARY KEY,
+    because TEXT NOT NULL,
+    at      BIGINT NOT NULL
+);
+
 -- Priors; their version stands in meta ----------------------------------------------------------------------------------
 
 CREATE TABLE priors (level TEXT PRIMARY KEY, json TEXT NOT NULL);
@@ -173,6 +180,13 @@ CREATE INDEX job_assembled ON job (assembled_at);
 CREATE INDEX job_lease ON job (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX job_ended ON job (changed_at) WHERE state IN ('delivered', 'failed', 'uncertain', 'skipped', 'cancelled');
 
+-- Finished jobs that retention moved out: what they served stays served.
+CREATE TABLE moved (
+    job BIGINT PRIMARY KEY,                             -- the key that it had
+    id  TEXT NOT NULL UNIQUE,
+    at  BIGINT NOT NULL
+);
+
 CREATE TABLE attempt (
     n      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     job    BIGINT NOT NULL,
@@ -204,7 +218,7 @@ CREATE TABLE deed (
     n        BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at       BIGINT NOT NULL,
     who      TEXT NOT NULL,
-    what     TEXT NOT NULL,                             -- replay, cancel, resolve, pause, resume, suppress, unsuppress
+    what     TEXT NOT NULL,                             -- replay, cancel, resolve, pause, resume, suppress, unsuppress, forget
     asked    TEXT NOT NULL,                             -- JSON
     counts   TEXT NOT NULL,                             -- JSON; of what is under way or was broken off: so far
     finished BOOLEAN NOT NULL

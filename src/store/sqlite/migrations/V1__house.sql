@@ -106,6 +106,13 @@ CREATE TABLE pause (
     PRIMARY KEY (scope, name, who)
 ) STRICT, WITHOUT ROWID;
 
+-- Whom a person had erased: keyed hashes of ids and addresses, so that no import brings anyone back.
+CREATE TABLE forgotten (
+    hash    TEXT PRIMARY KEY,
+    because TEXT NOT NULL,
+    at      INTEGER NOT NULL
+) STRICT;
+
 -- Priors; their version stands in meta ----------------------------------------------------------------------------------
 
 CREATE TABLE priors (level TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -142,7 +149,7 @@ CREATE INDEX occasion_ready ON occasion (ready_at) WHERE state = 'open';
 CREATE INDEX occasion_job ON occasion (job) WHERE job IS NOT NULL;
 
 CREATE TABLE job (
-    key            INTEGER PRIMARY KEY,
+    key            INTEGER PRIMARY KEY AUTOINCREMENT,   -- never given twice: occasions name it for ever
     id             TEXT NOT NULL UNIQUE,
     member         INTEGER NOT NULL,
     state          TEXT NOT NULL,
@@ -172,6 +179,13 @@ CREATE INDEX job_ready ON job (ready_at) WHERE state = 'scheduled';
 CREATE INDEX job_assembled ON job (assembled_at);
 CREATE INDEX job_lease ON job (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX job_ended ON job (changed_at) WHERE state IN ('delivered', 'failed', 'uncertain', 'skipped', 'cancelled');
+
+-- Finished jobs that retention moved out: what they served stays served.
+CREATE TABLE moved (
+    job INTEGER PRIMARY KEY,                             -- the key that it had
+    id  TEXT NOT NULL UNIQUE,
+    at  INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE attempt (
     n      INTEGER PRIMARY KEY,
@@ -204,7 +218,7 @@ CREATE TABLE deed (
     n        INTEGER PRIMARY KEY,
     at       INTEGER NOT NULL,
     who      TEXT NOT NULL,
-    what     TEXT NOT NULL,                             -- replay, cancel, resolve, pause, resume, suppress, unsuppress
+    what     TEXT NOT NULL,                             -- replay, cancel, resolve, pause, resume, suppress, unsuppress, forget
     asked    TEXT NOT NULL,                             -- JSON
     counts   TEXT NOT NULL,                             -- JSON; of what is under way or was broken off: so far
     finished INTEGER NOT NULL
