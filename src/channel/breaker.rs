@@ -61,14 +61,16 @@ impl Breaker {
         Ok(())
     }
 
-    /// The peer answered.
-    pub fn succeeded(&self) {
-        *self.state() = State::default();
+    /// The peer answered. True when it was resting.
+    pub fn succeeded(&self) -> bool {
+        let was = std::mem::take(&mut *self.state());
+        !matches!(was, State::Closed { .. })
     }
 
-    /// The peer could not be reached, or failed by its own word.
-    pub fn failed(&self, now: Instant) {
+    /// The peer could not be reached, or failed by its own word. Its rest, when one begins.
+    pub fn failed(&self, now: Instant) -> Option<Duration> {
         let mut state = self.state();
+        let was_open = matches!(*state, State::Open { .. });
         *state = match *state {
             State::Closed { failures } if failures + 1 < FAILURES => State::Closed { failures: failures + 1 },
             State::Closed { .. } => State::Open { until: now + FIRST_REST, rest: FIRST_REST },
@@ -79,6 +81,10 @@ impl Breaker {
             // Messages that were under way when it opened.
             open @ State::Open { .. } => open,
         };
+        match *state {
+            State::Open { rest, .. } if !was_open => Some(rest),
+            _ => None,
+        }
     }
 
     /// The peer asks for a rest of its own length.
@@ -102,9 +108,15 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn fail(breaker: &Breaker, times: u32, now: Instant) {
+        for _ in 0..times {
+            breaker.failed(now);
+        }
+    }
+
     fn opened(now: Instant) -> Breaker {
         let breaker = Breaker::default();
-        (0..FAILURES).for_each(|_| breaker.failed(now));
+        fail(&breaker, FAILURES, now);
         breaker
     }
 
@@ -112,11 +124,11 @@ mod tests {
     fn failures_in_a_row_open_it() {
         let (breaker, now) = (Breaker::default(), Instant::now());
         for _ in 0..3 {
-            (1..FAILURES).for_each(|_| breaker.failed(now));
+            fail(&breaker, FAILURES - 1, now);
             assert_eq!(breaker.ask(now), Ok(()));
             breaker.succeeded();
         }
-        (0..FAILURES).for_each(|_| breaker.failed(now));
+        fail(&breaker, FAILURES, now);
         assert_eq!(breaker.ask(now), Err(FIRST_REST));
         assert_eq!(breaker.ask(now + 2 * SECOND), Err(FIRST_REST - 2 * SECOND));
     }

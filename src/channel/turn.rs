@@ -40,12 +40,38 @@ impl PutOff {
 
 /// What stands before one peer.
 pub(super) struct Gate {
-    /// The peer's name in the shared pace.
+    /// The peer, as people know it.
+    pub name: String,
+    /// The peer in the shared pace.
     pub key: String,
     /// How fast it may be written to.
     pub rate: Option<Rate>,
     /// Whether it rests.
     pub breaker: Breaker,
+}
+
+impl Gate {
+    /// The peer answered.
+    pub fn succeeded(&self) {
+        if self.breaker.succeeded() {
+            tracing::info!(peer = self.name, "the peer answers again");
+        }
+    }
+
+    /// The peer could not be reached, or failed by its own word.
+    pub fn failed(&self) {
+        if let Some(rest) = self.breaker.failed(Instant::now()) {
+            tracing::warn!(peer = self.name, ?rest, "the peer failed again and again: its messages wait");
+        }
+    }
+
+    /// The peer asks for a rest of its own length.
+    pub fn rest(&self, asked: Duration) {
+        if self.breaker.rests(Instant::now()).is_none() {
+            tracing::warn!(peer = self.name, ?asked, "the peer asks for patience: its messages wait");
+        }
+        self.breaker.rest(Instant::now(), asked);
+    }
 }
 
 /// What stands before a channel's peers, the first choice first.

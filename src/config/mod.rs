@@ -109,11 +109,12 @@ fn read(
         let (settings, outline) = settings::read(s, around);
         (settings, outline, s.place("rules"))
     });
+    let settings::Outline { channels, choosy, folders, .. } = outline;
     let (path, named_at) = match rules_override {
         Some(path) => (absolute(path), Place::start_of(&shown(path))),
-        None => (outline.folders.rules, named_at),
+        None => (folders.rules, named_at),
     };
-    let known = rules::Known::new(outline.channels, running.cloned(), &outline.folders.templates);
+    let known = rules::Known::new(channels, choosy, running.cloned(), &folders.templates);
     let (rules, placed) = rules::read(&path, &named_at, &known, &problems).unzip();
     let problems = problems.sorted();
     let loaded = settings.zip(rules).filter(|_| problems.is_empty());

@@ -231,13 +231,15 @@ fn message(s: &mut Section<'_>, known: &Known) -> Message {
         name
     };
     let (channel, fallback) = (name(s, "channel"), name(s, "fallback_channel"));
-    if fallback.is_some() && (channel.as_deref() != Some(EMAIL) || fallback == channel) {
-        let help = "take it out, or write `channel = \"email\"` and a webhook as `fallback_channel`";
-        s.problem("fallback_channel", "a fallback is for members without an e-mail address", help);
+    let is_choosy = channel.as_deref().is_none_or(|channel| known.choosy.contains(channel));
+    if fallback.is_some() && (!is_choosy || fallback == channel) {
+        let help = "take it out, or write `channel = \"email\"`, or a channel with `contact`, and another as `fallback_channel`";
+        s.problem("fallback_channel", "a fallback is for members that the channel cannot reach", help);
     }
-    let template = match channel.as_deref() {
-        Some(EMAIL) => s.required("template", template(known)),
-        _ => s.get("template", template(known)),
+    let by_mail = |name: &Option<String>| name.as_deref() == Some(EMAIL);
+    let template = match by_mail(&channel) || is_choosy && by_mail(&fallback) {
+        true => s.required("template", template(known)),
+        false => s.get("template", template(known)),
     };
     Message { channel: channel.map(ChannelName::from), fallback: fallback.map(ChannelName::from), template }
 }

@@ -20,6 +20,8 @@ use crate::domain::rules::{Guards, Rules};
 pub struct Known {
     /// The channels of the settings.
     pub channels: BTreeSet<ChannelName>,
+    /// Those of them that reach only members with an address or a contact point.
+    pub choosy: BTreeSet<ChannelName>,
     /// Those that the process has, once it runs.
     pub running: Option<BTreeSet<ChannelName>>,
     /// The names of the templates, without locale.
@@ -29,9 +31,10 @@ pub struct Known {
 }
 
 impl Known {
-    /// These channels, and the templates that lie in this folder.
+    /// These channels, the choosy ones among them, and the templates that lie in this folder.
     pub fn new(
         channels: BTreeSet<ChannelName>,
+        choosy: BTreeSet<ChannelName>,
         running: Option<BTreeSet<ChannelName>>,
         templates: &Path,
     ) -> Self {
@@ -41,7 +44,7 @@ impl Known {
         // one that starts with _ is a part of others
         let files = files.filter(|n| n.ends_with(".jinja") && !n.starts_with('_'));
         let templates = files.filter_map(|n| Some(n.split_once('.')?.0.to_owned())).collect();
-        Self { channels, running, templates, folder }
+        Self { channels, choosy, running, templates, folder }
     }
 }
 

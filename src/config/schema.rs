@@ -30,8 +30,13 @@ pub fn schema() -> Json {
 
 /// What the reader asks for, over one rule of each kind: some keys are asked for by what others say.
 fn keys() -> Keys {
-    let nothing =
-        Known { channels: BTreeSet::new(), running: None, templates: BTreeSet::new(), folder: String::new() };
+    let nothing = Known {
+        channels: BTreeSet::new(),
+        choosy: BTreeSet::new(),
+        running: None,
+        templates: BTreeSet::new(),
+        folder: String::new(),
+    };
     let care = trigger::moments().map(|on| format!("[[rule]]\nkind = \"care\"\non = \"{on}\"\n"));
     let text: String = care.chain([OTHERS.to_owned()]).collect();
     let keys = Keys::default();

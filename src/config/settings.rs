@@ -143,6 +143,8 @@ pub struct Outline {
     pub folders: Folders,
     /// The names of all channels, right or wrong.
     pub channels: BTreeSet<ChannelName>,
+    /// Those of them that reach only members with an address or a contact point.
+    pub choosy: BTreeSet<ChannelName>,
     /// The templates of bodies that webhooks have of their own.
     pub bodies: Vec<PathBuf>,
 }
@@ -191,8 +193,19 @@ fn outline(folders: &Folders, channels: &[(ChannelName, Option<Channel>)]) -> Ou
         Some(Channel::Webhook(webhook)) => webhook.body.clone(),
         _ => None,
     });
+    let is_choosy = |channel: &Option<Channel>| match channel {
+        Some(Channel::Webhook(webhook)) => webhook.contact.is_some(),
+        // whatever is wrong with a channel is told there
+        Some(Channel::Email(_)) | None => true,
+    };
+    let choosy = channels.iter().filter(|(_, channel)| is_choosy(channel)).map(|(name, _)| name.clone());
     let names = channels.iter().map(|(name, _)| name.clone());
-    Outline { folders: folders.clone(), bodies: own.collect(), channels: names.collect() }
+    Outline {
+        folders: folders.clone(),
+        bodies: own.collect(),
+        choosy: choosy.collect(),
+        channels: names.collect(),
+    }
 }
 
 fn folders(s: &mut Section<'_>, base: &Path) -> Folders {

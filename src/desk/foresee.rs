@@ -117,7 +117,7 @@ fn judge_ahead(person: &Person<'_>, shop: &Shop<'_>, occasion: &Occasion, now: T
     let verdict = match judge.occasion(occasion) {
         Verdict::Send => {
             let message = Message {
-                channel: rule.channel_for(&person.view.member),
+                channel: rule.channel_for(&person.view.member, shop.reach),
                 valid_until: occasion.valid_until,
                 job: None,
                 fresh: &[],

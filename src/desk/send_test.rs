@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::channel::{Channel, Letter, Rendered, sample};
 use crate::domain::ids::{ChannelName, JobId, Timestamp};
-use crate::domain::job::{Delivery, Outcome};
+use crate::domain::job::{Content, Delivery, Outcome};
 use crate::domain::member::Purpose;
 use crate::domain::reason::{Language, Reason};
 
@@ -85,7 +85,8 @@ fn letter(message: &TestMessage) -> Letter {
         step: 1,
         purpose: Purpose::Care,
         valid_until: message.now + TimeDelta::days(1),
-        content: sample(&message.locale),
+        // whoever is written to is not the made-up member of the templates
+        content: Content { name: None, ..sample(&message.locale) },
         email: is_email.then(|| message.to.clone()),
         contacts: if is_email { BTreeMap::new() } else { contacts(message) },
         unsubscribe_url: message.unsubscribe_url.clone(),

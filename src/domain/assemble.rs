@@ -50,7 +50,7 @@ pub fn assemble_within(
         }
         let valid_until = through.iter().map(|o| o.valid_until).max().unwrap_or(now);
         let used_up_until = allowance.used_up_until();
-        let channel = rule.channel_for(&view.member);
+        let channel = rule.channel_for(&view.member, shop.reach);
         let message = Message { channel, valid_until, job: None, fresh: &fresh, used_up_until };
         match judge.message(&message) {
             (Verdict::Send, record) => {
@@ -237,7 +237,7 @@ fn compose_job(
         rule: rule.id.clone(),
         step,
         purpose: rule.purpose(),
-        channel: rule.channel_for(&judge.person.view.member).clone(),
+        channel: rule.channel_for(&judge.person.view.member, judge.shop.reach).clone(),
         due_at,
         not_before: None,
         valid_until,

@@ -14,7 +14,7 @@ use super::order::PurchaseDay;
 use super::plan::{hours, is_subscribed};
 use super::reason::Reason;
 use super::rules::{Class, ConsentUnknown, Rule};
-use super::shop::{Person, Shop};
+use super::shop::{Person, Shop, reaches};
 use super::trigger::{Trigger, Unless};
 use super::unsuitable::{UnsuitableAction, unsuitable};
 
@@ -300,12 +300,11 @@ impl<'a> Judge<'a> {
     }
 
     fn reachable(&self, message: &Message<'_>) -> Verdict {
-        let member = &self.person.view.member;
-        let is_reachable = match self.shop.reach.get(message.channel) {
-            Some(contact) => member.contacts.get(contact).is_some_and(|point| !point.trim().is_empty()),
-            None => !message.channel.is_email() || member.email.is_some(),
-        };
-        if is_reachable { Verdict::Send } else { Verdict::Defer(Timestamp::MAX_UTC, Reason::NoAddress) }
+        if reaches(self.shop.reach, message.channel, &self.person.view.member) {
+            Verdict::Send
+        } else {
+            Verdict::Defer(Timestamp::MAX_UTC, Reason::NoAddress)
+        }
     }
 
     /// Whoever resumes lets go of what is held.

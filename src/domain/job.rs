@@ -297,6 +297,16 @@ impl RetryPolicy {
         }
     }
 
+    /// A peer that throttles knows best how long; any other wait that is asked for is the least.
+    fn wait(&self, outcome: &Outcome, asked: Option<TimeDelta>, nth: u32, dice: f64) -> TimeDelta {
+        let delay = self.after(outcome).delay(nth, dice);
+        match asked {
+            Some(asked) if outcome.reason == Some(Reason::Throttled) => asked.max(self.first),
+            Some(asked) => delay.max(asked),
+            None => delay,
+        }
+    }
+
     /// The delay after `tries` (from 1), with up to a quarter of jitter drawn from `dice` in 0..1.
     pub fn delay(&self, tries: u32, dice: f64) -> TimeDelta {
         let growth = self.factor.max(1.0).powi(tries.saturating_sub(1).min(64) as i32);
@@ -325,8 +335,7 @@ impl RetryPolicy {
             let asked = outcome.retry_after.map(|d| d.min(self.longest));
             // What never reached a peer says nothing of how it answers.
             let nth = if burns_attempt { job.attempts } else { job.tries } + 1;
-            let delay = self.after(outcome).delay(nth, dice);
-            let at = now + delay.max(asked.unwrap_or_else(TimeDelta::zero));
+            let at = now + self.wait(outcome, asked, nth, dice);
             if at >= job.valid_until {
                 return Settled { reason: Some(Reason::Expired), ..over(JobState::Skipped, burns_attempt) };
             }

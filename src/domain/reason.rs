@@ -76,7 +76,7 @@ reasons! {
     NoDate "no_date" "The date that the rule counts from is not known of this member." "此會員沒有規則所依據的日期。" "Import the member with `joined_at` or `membership_expires_at`; a stage needs a purchase." "匯入會員時附上 `joined_at` 或 `membership_expires_at`;階段則需要購買紀錄。";
     // verdicts: a guard holds or ends it
     NoConsent "no_consent" "The member has not agreed to messages of this purpose." "會員未同意接收此類訊息。" "Ask for consent, then import the member again." "徵得會員同意後,再匯入一次會員資料。";
-    Suppressed "suppressed" "The member or the address has opted out." "會員或地址已拒收。" "Respect it; only the member can take it back." "請尊重會員的選擇;只有會員本人能恢復。";
+    Suppressed "suppressed" "The member or the address has opted out." "會員或地址已拒收。" "Respect it: only the member can take it back. After a bounce, import another address." "請尊重會員的選擇:只有會員本人能恢復。若是退信,請匯入其他地址。";
     NoAddress "no_address" "The member has no address on this channel." "會員沒有此管道的聯絡方式。" "Import the member with an address, or use a webhook channel." "匯入會員的聯絡方式,或改用 webhook 管道。";
     OutOfStock "out_of_stock" "The product cannot be bought now." "商品目前缺貨。" "Import the product with `in_stock` when it is back." "到貨後匯入商品,並設定 `in_stock`。";
     OrdersStale "orders_stale" "The order feed is too old to know whether the member has already bought." "訂單資料過舊,無法確認是否已回購。" "Look after the order import." "檢查訂單匯入是否正常。";

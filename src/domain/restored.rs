@@ -56,7 +56,7 @@ fn doubt(view: &MemberView, shop: &Shop<'_>, now: Timestamp, gap: Gap) -> Vec<Ch
             .filter(|o| may_have_gone(judge.occasion(o)))
             .collect();
         let valid_until = perhaps.iter().map(|o| o.valid_until).max()?;
-        let channel = rule.channel_for(&view.member);
+        let channel = rule.channel_for(&view.member, shop.reach);
         let message = Message { channel, valid_until, job: None, fresh: &[], used_up_until: None };
         if !channel.is_email() || !may_have_gone(judge.message(&message).0) {
             return None;

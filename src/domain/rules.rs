@@ -10,6 +10,7 @@ use super::catalog::Level;
 use super::ids::{ChannelName, Day, RuleId};
 use super::lifecycle::{Stage, Stages};
 use super::member::{Member, Membership, Purpose};
+use super::shop::{Reach, reaches};
 use super::trigger::{Step, Trigger};
 use super::unsuitable::Unsuitable;
 
@@ -214,9 +215,9 @@ impl Rule {
     }
 
     /// Where it writes to this member.
-    pub fn channel_for(&self, member: &Member) -> &ChannelName {
-        let unreachable = self.channel.is_email() && member.email.is_none();
-        self.fallback.as_ref().filter(|_| unreachable).unwrap_or(&self.channel)
+    pub fn channel_for(&self, member: &Member, reach: &Reach) -> &ChannelName {
+        let is_reachable = reaches(reach, &self.channel, member);
+        self.fallback.as_ref().filter(|_| !is_reachable).unwrap_or(&self.channel)
     }
 
     /// The template of a step, counted from 1.

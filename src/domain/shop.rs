@@ -11,7 +11,7 @@ use super::catalog::{Catalog, Item, Level, Product};
 use super::ids::{ChannelName, Day, ProductKey, Timestamp};
 use super::interval::{Event, Forecast, Priors};
 use super::lifecycle::Stage;
-use super::member::MemberView;
+use super::member::{Member, MemberView};
 use super::occasion::EventKind;
 use super::order::{Purchase, PurchaseDay, PurchaseHistory};
 use super::rules::{Audience, Rules};
@@ -21,6 +21,14 @@ const FARTHEST: i32 = 4000;
 
 /// The contact point that a channel needs, as `line`; channels that need none are not in it.
 pub type Reach = BTreeMap<ChannelName, String>;
+
+/// True when the member has what the channel needs: an address, or a contact point.
+pub fn reaches(reach: &Reach, channel: &ChannelName, member: &Member) -> bool {
+    match reach.get(channel) {
+        Some(contact) => member.contacts.get(contact).is_some_and(|point| !point.trim().is_empty()),
+        None => !channel.is_email() || member.email.is_some(),
+    }
+}
 
 /// The shop as a decision sees it.
 #[derive(Debug, Clone, Copy)]

@@ -104,7 +104,7 @@ fn faults() -> Vec<Row> {
         throttled(plain("429 Too Many Requests"), THROTTLED),
         deferred(plain("500 Internal Server Error")),
         deferred(plain("502 Bad Gateway")),
-        throttled(said("503 Service Unavailable", "60"), THROTTLED),
+        throttled(said("503 Service Unavailable", "60"), (60.0, 60.0)),
         throttled(plain("503 Service Unavailable"), THROTTLED),
         silent(Answer::Hang),
         silent(Answer::Drop),

@@ -35,7 +35,7 @@ fn house(url: &str) -> House {
     assert!(block.contains(URL), "{block}");
     let block = format!("{}allow_private_network = true\n", block.replace(URL, url));
     let rule = uncommented(&shipped("rules/refill.toml"), "[[rule]]");
-    let settings = format!("timezone = \"Asia/Taipei\"\nlocale = \"zh-TW\"\n{block}");
+    let settings = format!("timezone = \"Asia/Taipei\"\nlocale = \"zh-TW\"\n{block}{EMAIL}");
     let house = House::of(&settings, &rule);
     house.write("line.json", &shipped("line.json"));
     house.write("templates/refill.jinja", TEMPLATE);
@@ -53,6 +53,9 @@ fn house(url: &str) -> House {
     }
     house
 }
+
+const EMAIL: &str =
+    "[channel.email]\nfrom = \"hello@shop.example\"\n[[channel.email.relay]]\nurl = \"file:outbox\"\n";
 
 const TEMPLATE: &str = "{% block subject %}x{% endblock %}{% block text %}\"{{ member.id }}\"：咖啡快喝完了\n{{ \"豆\" * 6000 }}{% endblock %}";
 

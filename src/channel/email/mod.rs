@@ -95,7 +95,8 @@ impl Email {
         let (mut outlets, mut each) = (Vec::new(), Vec::new());
         for RelayOptions { relay, rate, ca } in options.relays {
             let name = relay.to_string();
-            each.push(Gate { key: format!("relay:{name}"), rate, breaker: Breaker::default() });
+            let (key, breaker) = (format!("relay:{name}"), Breaker::default());
+            each.push(Gate { name: name.clone(), key, rate, breaker });
             outlets.push((name, Outlet::new(relay, ca.as_deref(), options.timeout)?));
         }
         if outlets.is_empty() {
@@ -146,7 +147,7 @@ impl Email {
 impl Post {
     /// True when a relay that was not the first choice may have a mail now.
     async fn is_open(&self, relay: usize) -> bool {
-        let Gate { key, rate, breaker } = &self.gates.each[relay];
+        let Gate { key, rate, breaker, .. } = &self.gates.each[relay];
         let rests = breaker.rests(Instant::now()).is_some();
         if let (Some(rate), false) = (rate, rests)
             && self.gates.pace.turn(key, *rate, PATIENCE).await.is_err()
@@ -160,10 +161,10 @@ impl Post {
     async fn send(&self, mail: &Mail, relay: usize) -> Outcome {
         let (name, outlet) = &self.outlets[relay];
         let outcome = Outcome { relay: Some(name.clone()), ..outlet.send(mail).await };
-        let breaker = &self.gates.each[relay].breaker;
+        let gate = &self.gates.each[relay];
         match outcome.result {
-            Delivery::Unreachable | Delivery::Uncertain => breaker.failed(Instant::now()),
-            _ => breaker.succeeded(),
+            Delivery::Unreachable | Delivery::Uncertain => gate.failed(),
+            _ => gate.succeeded(),
         }
         outcome
     }

@@ -14,7 +14,6 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
 use super::breaker::Breaker;
 use super::probe::Probe;
@@ -81,11 +80,12 @@ impl Webhook {
         let host = host.ok_or(ChannelError::WebhookUrl)?.to_owned();
         let private = network::literal(&host).is_some_and(network::is_private);
         let turns = Arc::new(Semaphore::new(options.concurrency.max(1)));
+        let name = url.origin().ascii_serialization();
         let key = format!("endpoint:{}", url.as_str());
-        let gate = Gate { key, rate: options.rate, breaker: Breaker::default() };
+        let gate = Gate { name: name.clone(), key, rate: options.rate, breaker: Breaker::default() };
         Ok(Self(Arc::new(Endpoint {
             client: client(&options)?,
-            name: url.origin().ascii_serialization(),
+            name,
             url,
             local: network::is_loopback(&host),
             forbidden: private && !options.allow_private_network,
@@ -136,14 +136,14 @@ impl Endpoint {
     }
 
     fn tell_breaker(&self, outcome: &Outcome) {
-        let breaker = &self.gates.each[0].breaker;
+        let gate = &self.gates.each[0];
         let asked = outcome.retry_after.and_then(|wait| wait.to_std().ok());
         match (outcome.result, asked) {
-            (Delivery::Unreachable, Some(asked)) => breaker.rest(Instant::now(), asked),
+            (Delivery::Unreachable, Some(asked)) => gate.rest(asked),
             // It answers; that nothing more goes there is the pause's to see to.
-            (Delivery::Unreachable, _) if outcome.reason == Some(Reason::EndpointGone) => breaker.succeeded(),
-            (Delivery::Unreachable | Delivery::Transient, _) => breaker.failed(Instant::now()),
-            _ => breaker.succeeded(),
+            (Delivery::Unreachable, _) if outcome.reason == Some(Reason::EndpointGone) => gate.succeeded(),
+            (Delivery::Unreachable | Delivery::Transient, _) => gate.failed(),
+            _ => gate.succeeded(),
         }
     }
 }

@@ -64,12 +64,15 @@ pub struct SuppressionFacts {
     pub until: Option<Timestamp>,
     /// When the member asked to be reminded again at its end; absent where nobody asked.
     pub again: Option<Timestamp>,
+    /// Who said so, and why: a bounce is no opt-out; absent where only the fact is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
 }
 
 impl From<&Suppression> for SuppressionFacts {
     fn from(s: &Suppression) -> Self {
         let purpose = s.purpose.map_or("all", Purpose::as_str);
-        Self { purpose, item: s.item.clone(), until: s.until, again: s.again }
+        Self { purpose, item: s.item.clone(), until: s.until, again: s.again, because: None }
     }
 }
 
@@ -232,7 +235,7 @@ fn one_coming(case: &Case<'_>, ask: &Opinions<'_>, occasion: &Occasion, fate: Fa
         item: case.catalog.item_id(occasion.key.item),
         name: case.item_name(occasion.key.item),
         cycle: occasion.key.cycle.clone(),
-        channel: rule.map(|r| r.channel_for(member).clone()),
+        channel: rule.map(|r| r.channel_for(member, ask.shop.reach).clone()),
         due_at: occasion.due_at,
         valid_until: occasion.valid_until,
         held_for,

@@ -22,7 +22,7 @@ use crate::domain::job::Job;
 use crate::domain::member::MemberView;
 use crate::domain::reason::Language;
 use crate::domain::shop::{Knowledge, Person};
-use crate::store::{JobFilter, ListedAs, Store};
+use crate::store::{JobFilter, ListedAs, Standing, Store, Whom};
 
 /// All that bears on what one member gets.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -56,7 +56,12 @@ pub async fn explain(
         // Gone between two reads: erased by a person.
         let Some(view) = store.view(key, now, knowledge.caps_since(now)).await? else { continue };
         let jobs = jobs_of(store, &view).await?;
+        let standing = standing(store, &view).await?;
         let mut explanation = explain_one(view, &jobs, knowledge, &catalog, now, language);
+        for stopped in &mut explanation.member.suppressions {
+            let said = standing.iter().find(|s| SuppressionFacts::from(&s.what) == *stopped);
+            stopped.because = said.map(|s| s.because.clone());
+        }
         if !matches!(asked, Asked::Address(_)) {
             explanation.member.email = explanation.member.email.map(|email| masked(&email));
         }
@@ -91,6 +96,15 @@ pub fn explain_one(
         jobs: jobs.iter().map(|job| facts::job(&case, &ask, job)).collect(),
         silences: silences.all(&foreseen.plan.silences, &fates),
     }
+}
+
+/// What is on record against the member, with what was said: a view knows only what is stopped.
+async fn standing(store: &Store, view: &MemberView) -> Result<Vec<Standing>, DeskError> {
+    let mut standing = store.suppressions(Some(Whom::Member(view.member.id.clone()))).await?;
+    if let Some(email) = &view.member.email {
+        standing.extend(store.suppressions(Some(Whom::Address(email.clone()))).await?);
+    }
+    Ok(standing)
 }
 
 async fn jobs_of(store: &Store, view: &MemberView) -> Result<Vec<Job>, DeskError> {

@@ -61,7 +61,7 @@ impl Opinions<'_> {
         let judge = Judge { person: self.person, shop: self.shop, rule, now: at };
         let fresh = self.other_messages(occasion);
         let message = Message {
-            channel: rule.channel_for(&self.person.view.member),
+            channel: rule.channel_for(&self.person.view.member, self.shop.reach),
             valid_until: occasion.valid_until,
             job: None,
             fresh: &fresh,

@@ -221,6 +221,15 @@ fn create(path: &Path) -> Result<Connection, StoreError> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|e| refused(&e))?;
     }
+    // Addresses are nobody else's business; SQLite gives its log the same rights.
+    let mut own = std::fs::OpenOptions::new();
+    own.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut own, 0o600);
+    match own.open(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(refused(&e)),
+        _ => {}
+    }
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(|e| refused(&e))?;

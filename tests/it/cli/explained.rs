@@ -62,13 +62,13 @@ fn page(shop: &Shop, lang: &str, forecasts: &str) -> String {
 
 const ENGLISH: &str = r#"Member m1  loyal since 2025-04-01 · en · Asia/Taipei · agreed to reminders and care messages · a***@shop.example
   bought on 6 days, last on 2025-04-01
-  opted out of care messages, for ever
+  opted out of care messages, for ever: asked by phone
 
 Coming
   2025-04-03 00:00  serum  first-week by email
       You bought this on March 31.
       held unless that changes: suppressed: The member or the address has opted out.
-      → Respect it; only the member can take it back.
+      → Respect it: only the member can take it back. After a bounce, import another address.
       guards: suppression: suppressed; 16 others let it through
   2025-04-29 10:00  coffee  refill by email
       You usually buy this again after 33 days (seen 3 times), last on April 1; you will probably need it between mid-April and early June.
@@ -97,13 +97,13 @@ Silent
 
 const CHINESE: &str = r#"會員 m1  忠實客(自 2025-04-01 起) · en · Asia/Taipei · 同意回購提醒與關懷訊息 · a***@shop.example
   在 6 天買過,上次是 2025-04-01
-  拒收關懷訊息,永久
+  拒收關懷訊息,永久: asked by phone
 
 即將發送
   2025-04-03 00:00  serum  first-week 經由 email
       你在 3 月 31 日買了這項商品。
       暫緩 除非情況改變: suppressed: 會員或地址已拒收。
-      → 請尊重會員的選擇;只有會員本人能恢復。
+      → 請尊重會員的選擇:只有會員本人能恢復。若是退信,請匯入其他地址。
       把關:suppression: suppressed;其他 16 項放行
   2025-04-29 10:00  coffee  refill 經由 email
       你通常每 33 天回購一次(看過 3 次),上次是 4 月 1 日;大約 4 月中到 6 月初會需要。

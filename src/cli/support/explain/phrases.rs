@@ -72,11 +72,16 @@ impl Phrases {
         }
         let purpose = self.purpose(of.purpose);
         let until = of.until.map_or_else(|| self.of("for ever", "永久"), |at| self.until(at));
-        match (self.language, &of.item) {
+        let said = match (self.language, &of.item) {
             (Language::English, None) => format!("opted out of {purpose}, {until}"),
             (Language::English, Some(item)) => format!("opted out of {purpose} about {item}, {until}"),
             (Language::Chinese, None) => format!("拒收{purpose},{until}"),
             (Language::Chinese, Some(item)) => format!("拒收有關「{item}」的{purpose},{until}"),
+        };
+        // A bounce or a complaint is no opt-out: the record says which it is.
+        match &of.because {
+            Some(because) => format!("{said}: {because}"),
+            None => said,
         }
     }
 
