@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serializer;
+
 use crate::domain::ids::{JobId, RuleId, Timestamp};
 use crate::domain::job::Content;
 use crate::domain::member::Purpose;
@@ -44,4 +46,12 @@ pub struct Rendered {
     pub text: String,
     /// The HTML part, if the template has one.
     pub html: Option<String>,
+}
+
+/// Two pieces are written `2`, not `2.0`: some receivers take the latter for no integer, and no person writes it.
+pub(super) fn plain_number<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    match number.fract() == 0.0 && number.abs() < 1e15 {
+        true => serializer.serialize_i64(*number as i64),
+        false => serializer.serialize_f64(*number),
+    }
 }

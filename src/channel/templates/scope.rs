@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::samples::SAMPLE_DAY;
 use super::speech::Tongue;
-use crate::channel::webhook::plain_number;
+use crate::channel::letter::plain_number;
 use crate::domain::ids::{MemberId, RuleId};
 use crate::domain::job::{Content, ItemFacts};
 use crate::domain::lifecycle::Stage;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::super::Letter;
+use super::super::letter::plain_number;
 use super::super::templates::{OwnTemplate, TemplateError};
 use super::uuid::uuid_of;
 use crate::domain::ids::{JobId, MemberId, RuleId, Timestamp};
@@ -171,16 +172,5 @@ impl<'a> Item<'a> {
             p10: facts.p10,
             p90: facts.p90,
         }
-    }
-}
-
-/// Two pieces are written `2`, not `2.0`: some receivers take the latter for no integer, and no person writes it.
-pub(in crate::channel) fn plain_number<S: Serializer>(
-    number: &f64,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match number.fract() == 0.0 && number.abs() < 1e15 {
-        true => serializer.serialize_i64(*number as i64),
-        false => serializer.serialize_f64(*number),
     }
 }

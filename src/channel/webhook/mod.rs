@@ -26,7 +26,6 @@ use answer::{answered, refused, unanswered};
 use network::{PrivateAddress, PublicOnly};
 use request::Requests;
 
-pub(super) use body::plain_number;
 pub use body::{WebhookBody, webhook_body};
 pub(super) use network::is_loopback;
 pub use request::HeaderText;
