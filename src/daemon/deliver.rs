@@ -80,9 +80,6 @@ impl Deliveries {
         metrics::histogram!("replenish_delivery_seconds", "channel" => channel.to_string())
             .record(started.elapsed().as_secs_f64());
         let now = self.parts.clock.now();
-        if outcome.reason == Some(Reason::EndpointGone) {
-            keeper::disable(&self.parts, &channel, now).await;
-        }
         let job = &handover.job;
         let settled = self.parts.retry.settle(job, &outcome, self.parts.on_uncertain, now, fastrand::f64());
         tracing::debug!(job = %job.id, member = %handover.member.id, result = outcome.result.as_str(), state = settled.state.as_str(), "handed over");
@@ -90,12 +87,20 @@ impl Deliveries {
             let reason = outcome.reason.map(Reason::as_str);
             tracing::warn!(job = %job.id, member = %handover.member.id, state = settled.state.as_str(), reason, code = outcome.code, "not delivered");
         }
-        if outcome.reason == Some(Reason::NoSuchMailbox) {
-            self.bounced(&at, &outcome, now).await;
-        }
         let state = settled.state;
-        if self.outcomes.ask(Settlement { job: at, at: now, outcome, settled }).await == Some(true) {
+        let settlement = Settlement { job: at.clone(), at: now, outcome: outcome.clone(), settled };
+        if self.outcomes.ask(settlement).await == Some(true) {
             self.parts.tally.settled(state, &channel);
+        }
+        self.draw_conclusions(&at, &outcome, now).await;
+    }
+
+    /// What an outcome means beyond its job: only once it is on record, and the ledger is known to answer.
+    async fn draw_conclusions(&self, at: &JobRef, outcome: &Outcome, now: Timestamp) {
+        match outcome.reason {
+            Some(Reason::EndpointGone) => keeper::disable(&self.parts, &at.channel, now).await,
+            Some(Reason::NoSuchMailbox) => self.bounced(at, outcome, now).await,
+            _ => {}
         }
     }
 
