@@ -116,7 +116,7 @@ impl Demo {
         let knowledge = parts.knowledge();
         let learnt = learn(&parts.store, &knowledge.rules, knowledge.zone, now).await?;
         parts.know(|knowledge| knowledge.priors = Arc::new(learnt.priors.clone()));
-        let summary = daemon::run_once(parts.clone(), CancellationToken::new()).await?;
+        let summary = daemon::run_once(parts.clone(), opened.lock.as_ref(), CancellationToken::new()).await?;
         let outbox = folder.join("var/outbox");
         if out.is_json() {
             let count = summary.count;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Parts, budget};
+use super::{Parts, budget, keeper};
 use crate::domain::budget::Allowance;
 use crate::domain::change::Change;
 use crate::domain::ids::{ChannelName, RuleId, Timestamp};
@@ -54,7 +54,7 @@ where
     F: Fn(&MemberView) -> Allowance + Send + 'static,
 {
     let (knowledge, gap) = (parts.knowledge(), parts.gap.get().copied());
-    let decided = parts
+    let decisions = parts
         .store
         .decide(pick, now, knowledge.caps_since(now), move |view, catalog| {
             let changes = assemble_after(view, &knowledge.shop(catalog), now, &allow(view), gap);
@@ -62,11 +62,13 @@ where
             (changes, ends)
         })
         .await?;
-    let page = counted(parts, &decided);
+    // Who is set aside is no longer due.
+    let changed = !decisions.damaged.is_empty();
+    let page = counted(parts, &keeper::heed(decisions));
     if page.jobs > 0 {
         parts.due.notify_waiters();
     }
-    Ok(page)
+    Ok(Page { changed: changed || page.changed, ..page })
 }
 
 /// What took effect, told to those who count.

@@ -17,7 +17,7 @@ use crate::domain::assemble::{Claim, claim};
 use crate::domain::change::Change;
 use crate::domain::guards::{UNSUITABLE, Verdict};
 use crate::domain::ids::{ChannelName, JobId, Timestamp};
-use crate::domain::job::{Content, Delivery, Job, JobState, Outcome};
+use crate::domain::job::{Content, Delivery, Job, JobState, Lease, Outcome};
 use crate::domain::member::Member;
 use crate::domain::reason::Reason;
 use crate::store::{Decided, JobRef, MemberKey, Pick, Settlement, StoreError};
@@ -49,6 +49,7 @@ type Judged = (Job, Member, Claim, Option<usize>);
 
 /// What is handed over.
 struct Handover {
+    /// As it was claimed, this hand-over counted.
     job: Job,
     member: Member,
     content: Content,
@@ -88,9 +89,19 @@ impl Deliveries {
             tracing::warn!(job = %job.id, member = %handover.member.id, state = settled.state.as_str(), reason, code = outcome.code, "not delivered");
         }
         let state = settled.state;
-        let settlement = Settlement { job: at.clone(), at: now, outcome: outcome.clone(), settled };
-        if self.outcomes.ask(settlement).await == Some(true) {
-            self.parts.tally.settled(state, &channel);
+        let settlement = Settlement {
+            job: at.clone(),
+            handover: job.handovers,
+            at: now,
+            outcome: outcome.clone(),
+            settled,
+        };
+        match self.outcomes.ask(settlement).await {
+            Some(true) => self.parts.tally.settled(state, &channel),
+            Some(false) => {
+                tracing::warn!(job = %job.id, member = %handover.member.id, handover = job.handovers, "the job went on without this hand-over, whose lease ran out: only the attempt is on record");
+            }
+            None => {}
         }
         self.draw_conclusions(&at, &outcome, now).await;
     }
@@ -188,8 +199,8 @@ async fn claim_group(parts: &Arc<Parts>, jobs: &[JobRef]) -> Result<HashMap<JobI
         tracing::debug!("other rules are in force: jobs of rules that are unknown here are let go");
     }
     let now = parts.clock.now();
-    let lease_until = real_time() + SENDING_LEASE;
-    let decided = parts
+    let lease = Lease { from: real_time(), span: SENDING_LEASE };
+    let decisions = parts
         .store
         .decide(Pick::Members(members), now, knowledge.caps_since(now), move |view, catalog| {
             let shop = knowledge.shop(catalog);
@@ -198,7 +209,7 @@ async fn claim_group(parts: &Arc<Parts>, jobs: &[JobRef]) -> Result<HashMap<JobI
             let mine =
                 |j: &&Job| ids.contains(&j.id) && (is_last_word || knowledge.rules.get(&j.rule).is_some());
             for job in view.jobs.iter().filter(mine) {
-                let (mut of_job, claim) = claim(view, &job.id, &shop, now, lease_until);
+                let (mut of_job, claim) = claim(view, &job.id, &shop, now, lease);
                 changes.append(&mut of_job);
                 // The last change of a claim is the one that moves the job.
                 claims.push((job.clone(), view.member.clone(), claim, changes.len().checked_sub(1)));
@@ -206,19 +217,20 @@ async fn claim_group(parts: &Arc<Parts>, jobs: &[JobRef]) -> Result<HashMap<JobI
             (changes, claims)
         })
         .await?;
-    Ok(started(parts, decided, &guide))
+    Ok(started(parts, keeper::heed(decisions), &guide))
 }
 
 /// What each claim that took effect answers; the others let go.
 fn started(parts: &Parts, decided: Vec<Decided<Vec<Judged>>>, guide: &Guide) -> HashMap<JobId, Claimed> {
     let mut answers = HashMap::new();
     for member in decided {
-        for (job, person, claim, deciding) in member.value {
+        for (mut job, person, claim, deciding) in member.value {
             let applied = deciding.and_then(|i| member.applied.get(i)).copied().unwrap_or(false);
             if applied {
                 count(parts, &job, &claim);
             }
             if let (Claim::Send(content), true) = (claim, applied) {
+                job.handovers += 1;
                 let handover = Handover { member: person, content: *content, job, guide: guide.clone() };
                 answers.insert(handover.job.id.clone(), Claimed::Sending(Box::new(handover)));
             }

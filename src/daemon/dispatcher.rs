@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 
 use super::Parts;
 use super::clock::real_time;
+use crate::domain::job::Lease;
 use crate::queue::{QueueError, RedisQueue};
 
 /// More unclaimed ids than this break the transport's script.
@@ -29,7 +30,8 @@ pub async fn dispatch(parts: &Arc<Parts>, queue: &RedisQueue) -> Result<usize, Q
         if room == 0 {
             return Ok(offered);
         }
-        let jobs = parts.store.offer(parts.clock.now(), real_time() + QUEUED_LEASE, room.min(PAGE)).await?;
+        let lease = Lease { from: real_time(), span: QUEUED_LEASE };
+        let jobs = parts.store.offer(parts.clock.now(), lease, room.min(PAGE)).await?;
         if jobs.is_empty() {
             return Ok(offered);
         }

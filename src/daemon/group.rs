@@ -1,7 +1,9 @@
 //! Owns grouping: single requests gathered into one act, so that a transaction serves many; knows nothing of what is asked.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 
+use futures::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 
 /// A line that single requests stand in. Whatever has gathered while the last act ran goes into the next one: no
@@ -18,7 +20,7 @@ impl<Q, A> Clone for Group<Q, A> {
 
 impl<Q: Send + 'static, A: Send + 'static> Group<Q, A> {
     /// Starts the line. `act` answers a group of at most `largest` requests, in their order; an answer that is
-    /// missing leaves its request without one.
+    /// missing leaves its request without one, and so does a panic: the line goes on.
     pub fn start<F, R>(largest: usize, mut act: F) -> Self
     where
         F: FnMut(Vec<Q>) -> R + Send + 'static,
@@ -29,7 +31,8 @@ impl<Q: Send + 'static, A: Send + 'static> Group<Q, A> {
             let mut gathered = Vec::with_capacity(largest);
             while waiting.recv_many(&mut gathered, largest).await > 0 {
                 let (questions, askers): (Vec<Q>, Vec<oneshot::Sender<A>>) = gathered.drain(..).unzip();
-                for (asker, answer) in askers.into_iter().zip(act(questions).await) {
+                let answers = AssertUnwindSafe(act(questions)).catch_unwind().await.unwrap_or_default();
+                for (asker, answer) in askers.into_iter().zip(answers) {
                     // Whoever stopped waiting does not need the answer.
                     let _ = asker.send(answer);
                 }

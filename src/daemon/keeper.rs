@@ -7,7 +7,7 @@ use super::clock::real_time;
 use super::planner::PlanError;
 use crate::domain::ids::{ChannelName, Timestamp};
 use crate::domain::pause::{PauseScope, PausedBy};
-use crate::store::{Pause, StoreError};
+use crate::store::{Damaged, Decided, Decisions, Pause, StoreError};
 
 /// Takes back what died: `everything` when this process is alone, else only leases that ran out.
 ///
@@ -24,6 +24,15 @@ pub async fn reclaim(parts: &Arc<Parts>, everything: bool) -> Result<(), StoreEr
         parts.due.notify_waiters();
     }
     Ok(())
+}
+
+/// Tells of the members that were set aside, each once; goes on with what was decided about the others.
+pub fn heed<R>(decisions: Decisions<R>) -> Vec<Decided<R>> {
+    for Damaged { member, why } in &decisions.damaged {
+        tracing::error!(key = member.0, problem = %why, "nothing can be decided about a member: set aside for an hour");
+        metrics::counter!("replenish_damaged_total").increment(1);
+    }
+    decisions.decided
 }
 
 /// Notes how old the orders are, for the guard that waits for fresh ones.

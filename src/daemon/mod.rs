@@ -8,6 +8,7 @@ mod dispatcher;
 mod group;
 mod keeper;
 mod learn;
+mod lock;
 mod moved;
 mod once;
 mod planner;

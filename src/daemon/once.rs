@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::run::deliver_until;
 use super::tally::Count;
 use super::{Parts, assembler, dispatcher, keeper, learn, planner, restored, retention};
+use crate::store::Lock;
 
 /// How often a pass looks whether all is done.
 const LOOK: Duration = Duration::from_millis(10);
@@ -26,11 +27,30 @@ pub struct OnceSummary {
     pub seconds: f64,
 }
 
-/// Does all that is due at the clock's instant, and returns; `stop` ends it early, draining what is in flight.
+/// Does all that is due at the clock's instant, and returns; `stop` ends it early, draining what is in flight, and so does
+/// a `lock` that is lost.
 ///
 /// # Errors
-/// When the ledger or the queue fails.
-pub async fn run_once(parts: Arc<Parts>, stop: CancellationToken) -> anyhow::Result<OnceSummary> {
+/// When the ledger or the queue fails, or the lock is lost.
+pub async fn run_once(
+    parts: Arc<Parts>,
+    lock: Option<&Lock>,
+    stop: CancellationToken,
+) -> anyhow::Result<OnceSummary> {
+    let passing = pass(parts, stop.clone());
+    let Some(lock) = lock else { return passing.await };
+    tokio::pin!(passing);
+    tokio::select! {
+        done = &mut passing => return done,
+        () = lock.lost() => stop.cancel(),
+    }
+    passing.await?;
+    anyhow::bail!(
+        "the ledger's run lock was lost in the middle of the pass: what is left goes with the next one"
+    )
+}
+
+async fn pass(parts: Arc<Parts>, stop: CancellationToken) -> anyhow::Result<OnceSummary> {
     let started = tokio::time::Instant::now();
     keeper::look_at_feed(&parts).await.context("the ledger does not answer")?;
     restored::take_over(&parts).await.context("the ledger does not answer")?;

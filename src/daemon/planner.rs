@@ -59,7 +59,7 @@ async fn is_outdated(parts: &Parts, version: &str) -> Result<bool, StoreError> {
 
 async fn plan_page(parts: &Arc<Parts>, knowledge: Arc<Knowledge>) -> Result<usize, StoreError> {
     let now = parts.clock.now();
-    let decided = parts
+    let decisions = parts
         .store
         .decide(Pick::Awake(PAGE), now, knowledge.caps_since(now), move |view, catalog| {
             let (changes, _) = replan(view, &knowledge.shop(catalog), now);
@@ -68,7 +68,8 @@ async fn plan_page(parts: &Arc<Parts>, knowledge: Arc<Knowledge>) -> Result<usiz
         })
         .await?;
     let mut counts = [0; 4];
-    for member in &decided {
+    let members = decisions.members();
+    for member in keeper::heed(decisions) {
         let applied = member.value.iter().zip(&member.applied).filter(|(_, applied)| **applied);
         applied.for_each(|(kind, _)| counts[*kind as usize] += 1);
     }
@@ -77,7 +78,7 @@ async fn plan_page(parts: &Arc<Parts>, knowledge: Arc<Knowledge>) -> Result<usiz
         counts[Kind::Move as usize],
         counts[Kind::Withdraw as usize],
     );
-    Ok(decided.len())
+    Ok(members)
 }
 
 #[derive(Clone, Copy)]

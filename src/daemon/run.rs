@@ -2,20 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
+use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::deliver::Deliveries;
 use super::planner::PlanError;
-use super::{Parts, assembler, dispatcher, keeper, learn, planner, restored, retention};
+use super::{Parts, assembler, dispatcher, keeper, learn, lock, planner, restored, retention};
 use crate::domain::ids::{Day, Timestamp};
 use crate::domain::shop::Knowledge;
 use crate::queue::{Health, Transport, WorkerOptions, work};
-use crate::store::Pause;
+use crate::store::{Lock, Pause};
 
 /// How often the planner looks for members that someone woke.
 const PLANNER_TURN: Duration = Duration::from_millis(500);
@@ -47,15 +49,26 @@ pub enum Role {
     Http,
 }
 
-/// Runs the loops of `role` until `stop`, then drains within the grace period.
+/// Runs the loops of `role` until `stop`, then drains within the grace period. A `lock` that is lost on the way is taken
+/// again.
 ///
 /// # Errors
-/// When a loop cannot even start.
-pub async fn run(parts: Arc<Parts>, role: Role, stop: CancellationToken) -> anyhow::Result<()> {
+/// When the ledger does not answer at the start, or another process took the lock meanwhile.
+pub async fn run(
+    parts: Arc<Parts>,
+    role: Role,
+    lock: Option<Lock>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     restored::take_over(&parts).await.context("the ledger does not answer")?;
     if parts.redis.is_none() {
         keeper::reclaim(&parts, true).await.context("the ledger cannot be taken over")?;
     }
+    lock::under(&parts, lock, &stop, |until| work_until(parts.clone(), role, until)).await
+}
+
+/// Starts the loops, and ends them.
+async fn work_until(parts: Arc<Parts>, role: Role, stop: CancellationToken) -> anyhow::Result<()> {
     let loops = TaskTracker::new();
     let (p, paused) = (parts.clone(), Arc::default());
     loops.spawn(turns(stop.clone(), LOOK_TURN, move || look_turn(p.clone(), Arc::clone(&paused))));
@@ -92,7 +105,7 @@ fn start_planner(loops: &TaskTracker, parts: &Arc<Parts>, stop: &CancellationTok
     }
 }
 
-/// Takes turns until told to stop; a turn under way is finished.
+/// Takes turns until told to stop; a turn under way is finished. One that panics is over, and the next one comes.
 async fn turns<F, R>(stop: CancellationToken, every: Duration, mut turn: F)
 where
     F: FnMut() -> R,
@@ -103,7 +116,9 @@ where
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = clock.tick() => turn().await,
+            _ = clock.tick() => if AssertUnwindSafe(turn()).catch_unwind().await.is_err() {
+                tracing::error!("a turn stopped on a defect, the next one goes on");
+            },
         }
     }
 }

@@ -120,6 +120,10 @@ const COUNTERS: &[(&str, &str)] = &[
     ("replenish_unsuitable_total", "What did not suit a member, and what was done about it"),
     ("replenish_put_off_total", "Jobs put off before their hand-over: peer rests, or rate used up"),
     ("replenish_jobs_moved_out_total", "Finished jobs moved out of the ledger by retention"),
+    (
+        "replenish_damaged_total",
+        "Members set aside for an hour: a row cannot be read, or a decision stopped on a defect",
+    ),
     ("replenish_feedback_total", "Bounces, complaints and opt-outs received over HTTP"),
 ];
 

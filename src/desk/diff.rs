@@ -20,6 +20,8 @@ use crate::store::Store;
 pub struct Diff {
     /// Members looked at.
     pub members: u64,
+    /// Members left out, because a row of theirs cannot be read: which one.
+    pub damaged: Vec<String>,
     /// Messages that would wait only then.
     pub gained: u64,
     /// Messages that would no longer wait.
@@ -86,6 +88,13 @@ pub async fn diff(
         let Some((last, _)) = page.last() else { return Ok(diff) };
         after = Some(*last);
         for (_, view) in page {
+            let view = match view {
+                Ok(view) => view,
+                Err(damage) => {
+                    diff.damaged.push(damage.to_string());
+                    continue;
+                }
+            };
             let planned = foresee(view, &knowledge.shop(&catalog), now);
             let then = foresee(planned.view.clone(), &other.shop(&catalog), now);
             diff.members += 1;

@@ -18,6 +18,8 @@ use crate::store::Store;
 pub struct DryRun {
     /// Members looked at.
     pub members: u64,
+    /// Members left out, because a row of theirs cannot be read: which one.
+    pub damaged: Vec<String>,
     /// Occasions that would be written anew.
     pub scheduled: u64,
     /// Open occasions that would get other dates or evidence.
@@ -53,7 +55,10 @@ pub async fn plan(
         let Some((last, _)) = page.last() else { break };
         after = Some(*last);
         for (_, view) in page {
-            run.count(&foresee(view, &shop, now), now);
+            match view {
+                Ok(view) => run.count(&foresee(view, &shop, now), now),
+                Err(damage) => run.damaged.push(damage.to_string()),
+            }
         }
         progress(run.members);
     }

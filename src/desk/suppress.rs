@@ -72,12 +72,11 @@ pub async fn add(
             let opt_out = OptOut { what: &what, view, person: &Person::of(view, &shop) };
             if !what.holds(now) { (Vec::new(), 0) } else { opt_out.apply(&known.rules) }
         };
-        let decided =
+        let decisions =
             store.decide(Pick::Members(page.to_vec()), now, knowledge.caps_since(now), skip).await?;
-        for member in decided {
-            done.cancelled += member.applied.iter().filter(|applied| **applied).count() as u64;
-            done.held += member.value;
-        }
+        // Nothing goes to anyone with a damaged row until it is mended: then the guards see the opt-out.
+        done.cancelled += decisions.applied();
+        done.held += decisions.decided.iter().map(|member| member.value).sum::<u64>();
     }
     Ok(done)
 }

@@ -10,7 +10,7 @@ use crate::domain::ids::{Day, Timestamp};
 use crate::domain::member::{MemberView, Purpose, Suppression};
 use crate::domain::reason::Language;
 use crate::domain::shop::Knowledge;
-use crate::store::{JobRecord, Store, Whom};
+use crate::store::{JobRecord, Store, StoreError, Whom};
 
 /// "Remind me again" means after so many days.
 pub const AGAIN_AFTER: i32 = 30;
@@ -83,7 +83,7 @@ pub async fn choices(
         return Ok(Choices { stopped: Stopped { reminders: true, all: true, ..usual.stopped }, ..usual });
     }
     let Some(key) = store.member_by_id(&link.member).await? else { return Ok(usual) };
-    let Some(view) = store.view(key, now, now).await? else { return Ok(usual) };
+    let Some(view) = readable(store.view(key, now, now).await)?.flatten() else { return Ok(usual) };
     let record = record(store, link).await?;
     let items = items(store, record.as_ref()).await?;
     Ok(Choices {
@@ -157,7 +157,16 @@ fn opt_outs(choice: Choice, items: Vec<String>, knowledge: &Knowledge, now: Time
 
 /// The message, if it is this member's.
 async fn record(store: &Store, link: &Link) -> Result<Option<JobRecord>, DeskError> {
-    Ok(store.job(&link.job).await?.filter(|record| record.member == link.member))
+    let record = readable(store.job(&link.job).await)?.flatten();
+    Ok(record.filter(|record| record.member == link.member))
+}
+
+/// What a damaged row would tell counts as unknown: an opt-out holds whatever else is amiss.
+fn readable<T>(found: Result<T, StoreError>) -> Result<Option<T>, DeskError> {
+    match found {
+        Err(error) if error.is_damage() => Ok(None),
+        found => Ok(Some(found?)),
+    }
 }
 
 /// What a message said it was about, or will say: ids and names.

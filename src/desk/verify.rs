@@ -46,7 +46,8 @@ pub struct Finding {
     pub examples: Vec<String>,
 }
 
-/// Checks every invariant. `now` is the real time, of which leases speak. Of the holdout and of one reminder a purchase
+/// Checks every invariant. `now` is the real time; leases speak of it where the ledger has no clock of
+/// its own. Of the holdout and of one reminder a purchase
 /// only what was made under these very rules can tell.
 ///
 /// # Errors
@@ -57,9 +58,8 @@ pub async fn verify(
     now: Timestamp,
     language: Language,
 ) -> Result<Verified, DeskError> {
-    let grace = OPT_OUT_GRACE.num_milliseconds();
     let mut samples: BTreeMap<Invariant, Sample> =
-        store.audit(now - LEASE_GRACE, grace, now).await?.into_iter().collect();
+        store.audit(now, LEASE_GRACE, OPT_OUT_GRACE).await?.into_iter().collect();
     samples.insert(Invariant::ServedOnce, served_twice(store, rules).await?);
     samples.insert(Invariant::NothingToHoldout, to_holdout(store, rules).await?);
     let finding = |invariant: &Invariant| {

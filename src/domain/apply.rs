@@ -50,6 +50,7 @@ fn step(view: &mut MemberView, change: &Change) -> bool {
         Change::Start { job, at, content, .. } => on_job(view, job, &[JobState::Queued], |j| {
             j.state = JobState::Sending;
             j.handed_over_at = Some(*at);
+            j.handovers += 1;
             j.content = Some((**content).clone());
             j.reason = None;
         }),

@@ -10,7 +10,7 @@ use super::catalog::Item;
 use super::change::Change;
 use super::guards::{Judge, Message, UNSUITABLE, Verdict};
 use super::ids::{Day, JobId, RuleId, Timestamp};
-use super::job::{Content, ItemFacts, Job, JobState, Judgement};
+use super::job::{Content, ItemFacts, Job, JobState, Judgement, Lease};
 use super::member::MemberView;
 use super::occasion::{Occasion, OccasionKey};
 use super::reason::{Language, Reason};
@@ -101,7 +101,7 @@ pub fn claim(
     id: &JobId,
     shop: &Shop<'_>,
     now: Timestamp,
-    lease_until: Timestamp,
+    lease: Lease,
 ) -> (Vec<Change>, Claim) {
     let Some(job) = view.job(id).filter(|j| j.state == JobState::Queued) else {
         return (Vec::new(), Claim::Gone);
@@ -109,7 +109,7 @@ pub fn claim(
     let (mut changes, verdict, content) = judge_job(view, job, shop, now);
     let claim = match (verdict, content) {
         (Verdict::Send, Some(content)) => {
-            changes.push(Change::Start { job: id.clone(), at: now, lease_until, content: content.clone() });
+            changes.push(Change::Start { job: id.clone(), at: now, lease, content: content.clone() });
             Claim::Send(content)
         }
         (Verdict::Defer(until, reason), _) => {
@@ -245,6 +245,7 @@ fn compose_job(
         handed_over_at: None,
         attempts: 0,
         tries: 0,
+        handovers: 0,
         reason: None,
         pinned: false,
         shadow: judge.shop.shadow,

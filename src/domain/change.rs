@@ -1,7 +1,7 @@
 //! Owns what a decision asks the ledger to do; knows nothing of how the ledger does it.
 
 use super::ids::{Day, JobId, Timestamp};
-use super::job::{Content, Job};
+use super::job::{Content, Job, Lease};
 use super::lifecycle::Stage;
 use super::occasion::{Occasion, OccasionKey};
 use super::reason::Reason;
@@ -27,8 +27,8 @@ pub enum Change {
         job: JobId,
         /// When it is handed over, by the driving clock.
         at: Timestamp,
-        /// When its lease runs out, by the real clock.
-        lease_until: Timestamp,
+        /// How long that may take.
+        lease: Lease,
         /// What it says.
         content: Box<Content>,
     },

@@ -43,6 +43,7 @@ invariants! {
     HandOverOnRecord "hand_over_on_record" "Every attempt follows a hand-over that was recorded before it." "每次嘗試之前都已記錄交付。";
     DeliveredByAttempt "delivered_by_attempt" "A delivered job has a delivered attempt, or a person said so." "已送達的任務有成功的嘗試紀錄，或由人員確認。";
     AttemptsOnRecord "attempts_on_record" "A job counts no more attempts than are on record." "任務的嘗試次數不超過紀錄中的次數。";
+    AttemptsByHandOver "attempts_by_hand_over" "Every attempt belongs to one hand-over of its job, and no hand-over has two." "每次嘗試都屬於任務的某一次交付，且每次交付只有一次嘗試紀錄。";
     HistoryEndsHere "history_ends_here" "A job's history ends in its state." "任務的歷程以目前狀態作結。";
     RecordsOfKnownJobs "records_of_known_jobs" "Attempts, history and feedback belong to jobs that are known." "嘗試、歷程與回報都屬於已知的任務。";
     NothingAfterOptOut "nothing_after_opt_out" "Nothing was handed over to anyone after their opt-out." "會員拒收之後沒有再交付任何訊息。";

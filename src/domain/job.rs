@@ -100,6 +100,8 @@ pub struct Job {
     pub attempts: u32,
     /// Hand-overs of any kind, for the growing delay.
     pub tries: u32,
+    /// Hand-overs since its beginning, also those that a person's replay forgives: each has a number of its own, from 1.
+    pub handovers: u32,
     /// Why it stands where it stands, when that needs a reason.
     pub reason: Option<Reason>,
     /// A person replayed it: the planner never cancels it.
@@ -181,6 +183,16 @@ pub struct ItemFacts {
     pub interval_days: Option<f64>,
     /// How to use it well.
     pub usage_tip: Option<String>,
+}
+
+/// How long an offer or a hand-over may take, in real time, before it is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// From this time on, by this machine's clock. A ledger with a clock of its own, which all processes share, goes by that
+    /// instead.
+    pub from: Timestamp,
+    /// So long.
+    pub span: TimeDelta,
 }
 
 /// How one hand-over ended: data, never an error.

@@ -114,6 +114,7 @@ reasons! {
     ProcessDied "process_died" "The process died between hand-over and answer." "程序在交付與回應之間中止。" "Look at the relay's log, and replay what did not arrive." "查看轉送主機的紀錄,重送未送達的訊息。";
     Restored "restored" "The ledger was restored from a backup, and the message may have gone since that was taken." "帳本曾由備份還原,備份之後此訊息可能已發送。" "Look at the relay's log, and replay what did not arrive." "查看轉送主機的紀錄,重送未送達的訊息。";
     AttemptsUsedUp "attempts_used_up" "The peer refused too many times." "重試次數已用完。" "Mend the cause, then replay." "排除原因後重送。";
+    Damaged "damaged" "A row of this member cannot be read, or a defect in this program stops every decision about the member." "此會員的資料列無法讀取,或程式錯誤使系統無法處理此會員。" "The daemon's log names the row: mend or delete it, or restore a backup. It is tried again every hour." "背景程式的紀錄會指出該資料列:請修復或刪除,或還原備份。系統每小時會再試一次。";
     Panicked "panicked" "A defect in this program stopped the delivery." "程式錯誤中斷了發送。" "Report it with the log; replay after the upgrade." "請附上紀錄回報;升級後重送。";
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::{Clock, QueueError};
+use crate::domain::job::Lease;
 use crate::store::{JobRef, Store};
 
 /// An idle fetch waits so long before it looks again for rows that other processes wrote.
@@ -28,7 +29,8 @@ pub struct LedgerQueue {
 impl LedgerQueue {
     async fn offer(&self) -> Result<Vec<JobRef>, QueueError> {
         let now = (self.clock)();
-        Ok(self.store.offer(now.driving, now.real + self.lease, self.batch).await?)
+        let lease = Lease { from: now.real, span: self.lease };
+        Ok(self.store.offer(now.driving, lease, self.batch).await?)
     }
 }
 

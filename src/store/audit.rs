@@ -2,6 +2,8 @@
 
 mod wrong;
 
+use chrono::TimeDelta;
+
 use self::wrong::violations;
 use super::value::{Row, Statement, values};
 use super::{Store, StoreError};
@@ -50,26 +52,27 @@ pub struct Handed {
 
 impl Store {
     /// What violates the invariants that the ledger alone can tell of, all from one snapshot; those that hold are there
-    /// too. A lease that ran out before `leases`, and a hand-over later than `grace_ms` after an opt-out, violate theirs;
-    /// hand-overs after `now` (of a clock that was set) are left out.
+    /// too. A lease that ran out more than `lease_grace` ago, and a hand-over later than `opt_out_grace` after an opt-out,
+    /// violate theirs; hand-overs after `now` (of a clock that was set) are left out.
     ///
     /// # Errors
     /// When the store cannot answer.
     pub async fn audit(
         &self,
-        leases: Timestamp,
-        grace_ms: i64,
         now: Timestamp,
+        lease_grace: TimeDelta,
+        opt_out_grace: TimeDelta,
     ) -> Result<Vec<(Invariant, Sample)>, StoreError> {
+        let dialect = self.dialect();
         let asked: Vec<Invariant> =
-            Invariant::ALL.iter().copied().filter(|i| violations(*i).is_some()).collect();
+            Invariant::ALL.iter().copied().filter(|i| violations(*i, dialect).is_some()).collect();
         let asks = asked.iter().filter_map(|invariant| {
             let values = match invariant {
-                Invariant::LeaseTakenBack => values![leases],
-                Invariant::NothingAfterOptOut => values![grace_ms, now],
+                Invariant::LeaseTakenBack => values![now, lease_grace.num_milliseconds()],
+                Invariant::NothingAfterOptOut => values![opt_out_grace.num_milliseconds(), now],
                 _ => Vec::new(),
             };
-            let sql = violations(*invariant)?;
+            let sql = violations(*invariant, dialect)?;
             let sql = format!(
                 "SELECT count(*) OVER () AS n, t.example FROM ({sql}) t ORDER BY t.example LIMIT {EXAMPLES}"
             );

@@ -1,15 +1,16 @@
 //! Owns the figures that share out a shop day's messages: what is due, and what went already; decides nothing.
 
-use super::value::{Flaw, Row, Statement, values};
+use super::value::{Flaw, Row, Statement, time, values};
 use super::{MemberKey, Store, StoreError};
 use crate::domain::budget::Waiting;
 use crate::domain::ids::Timestamp;
 
 impl Store {
     /// What would become messages now: the open occasions that are ready, or over, by member, rule and step; in no order.
+    /// A figure that cannot be read is the least there is: the decision on its member finds the damage.
     ///
     /// # Errors
-    /// When the store cannot answer, or a row is damaged.
+    /// When the store cannot answer.
     pub async fn waiting(&self, now: Timestamp) -> Result<Vec<(MemberKey, Waiting)>, StoreError> {
         let sql = "SELECT o.member, m.id, o.rule, o.step, max(coalesce(o.chance, 0.0)), min(o.due_at) \
             FROM occasion o JOIN member m ON m.key = o.member WHERE o.state = 'open' AND o.ready_at <= $1 \
@@ -42,8 +43,8 @@ fn waiting(row: &mut Row) -> Result<Waiting, Flaw> {
     Ok(Waiting {
         member: row.text()?.into(),
         rule: row.text()?.into(),
-        step: u16::try_from(row.int()?).map_err(|e| e.to_string())?,
+        step: u16::try_from(row.int()?).unwrap_or_default(),
         chance: row.real()?,
-        due_at: row.time()?,
+        due_at: time(row.int()?).unwrap_or_default(),
     })
 }

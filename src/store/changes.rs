@@ -1,62 +1,20 @@
 //! Owns how each change and each settlement is one conditional statement (a new job: one more an occasion); decides nothing.
 
 use super::rows::{content, key_values, new_job};
-use super::value::{Statement, json, values};
-use super::{Decided, Deferral, MemberKey, Settlement, StoreError};
+use super::value::{Dialect, Statement, json, values};
+use super::{Deferral, Settlement, StoreError};
 use crate::domain::change::Change;
 use crate::domain::ids::{JobId, Timestamp};
-use crate::domain::job::Job;
+use crate::domain::job::{Content, Job, Lease};
 use crate::domain::occasion::{Occasion, OccasionKey};
 use crate::domain::reason::Reason;
-
-/// What a group of decisions writes: the statements in order, and which of them tell whether a change took effect.
-#[derive(Debug)]
-pub(super) struct Script<R> {
-    pub statements: Vec<Statement>,
-    decided: Vec<(MemberKey, R, Vec<usize>)>,
-}
-
-impl<R> Script<R> {
-    pub fn new() -> Self {
-        Self { statements: Vec::new(), decided: Vec::new() }
-    }
-
-    /// Adds one member's decision.
-    pub fn add(
-        &mut self,
-        member: MemberKey,
-        changes: &[Change],
-        value: R,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut tells = Vec::with_capacity(changes.len());
-        for change in changes {
-            tells.push(self.statements.len());
-            statements(member.0, change, now, &mut self.statements)?;
-        }
-        self.decided.push((member, value, tells));
-        Ok(())
-    }
-
-    /// What became of it, given how many rows each statement changed.
-    pub fn finish(self, affected: &[u64]) -> Vec<Decided<R>> {
-        let took = |i: &usize| affected.get(*i).is_some_and(|&rows| rows > 0);
-        let decided = self.decided.into_iter();
-        decided
-            .map(|(member, value, tells)| Decided {
-                member,
-                value,
-                applied: tells.iter().map(took).collect(),
-            })
-            .collect()
-    }
-}
 
 const OPEN: &str = "occasion.member = $1 AND occasion.rule = $2 AND occasion.step = $3 AND occasion.item = $4 \
     AND occasion.cycle = $5 AND occasion.state = 'open'";
 
 /// The statements of one change; the first one tells whether it took effect.
-fn statements(
+pub(super) fn statements(
+    dialect: Dialect,
     member: i64,
     change: &Change,
     now: Timestamp,
@@ -90,20 +48,15 @@ fn statements(
              WHERE key = 'planned_with' AND value <> $3) THEN 0 ELSE CAST($2 AS BIGINT) END WHERE key = $1",
             values![member, *wake_at, planned_with.as_str()],
         )),
-        of_job => into.extend(step(of_job, now)?),
+        of_job => into.extend(step(dialect, of_job, now)?),
     }
     Ok(())
 }
 
 /// The step that a change makes a job take.
-fn step(change: &Change, now: Timestamp) -> Result<Option<Statement>, StoreError> {
+fn step(dialect: Dialect, change: &Change, now: Timestamp) -> Result<Option<Statement>, StoreError> {
     Ok(Some(match change {
-        Change::Start { job, at, lease_until, content: said } => Statement::new(
-            "UPDATE job SET state = 'sending', changed_at = $2, handed_over_at = $3, content = $4, lease_until = $5, \
-             reason = NULL, sent_to = CASE WHEN channel = 'email' THEN \
-                (SELECT m.address FROM member m WHERE m.key = job.member) END WHERE id = $1 AND state = 'queued'",
-            values![job.as_str(), now, *at, content(Some(said))?, *lease_until],
-        ),
+        Change::Start { job, at, lease, content: said } => start(dialect, job, (now, *at), lease, said)?,
         Change::Defer(id, until, reason) => Statement::new(
             "UPDATE job SET state = 'scheduled', changed_at = $2, not_before = $3, reason = $4, lease_until = NULL \
              WHERE id = $1 AND state = 'queued'",
@@ -123,6 +76,24 @@ fn step(change: &Change, now: Timestamp) -> Result<Option<Statement>, StoreError
         ),
         _ => return Ok(None),
     }))
+}
+
+/// Each hand-over has a number of its own; its end is known by it.
+fn start(
+    dialect: Dialect,
+    job: &JobId,
+    (now, at): (Timestamp, Timestamp),
+    lease: &Lease,
+    said: &Content,
+) -> Result<Statement, StoreError> {
+    let sql = format!(
+        "UPDATE job SET state = 'sending', handovers = handovers + 1, changed_at = $2, handed_over_at = $3, content = $4, \
+            lease_until = {} + $6, reason = NULL, sent_to = CASE WHEN channel = 'email' THEN \
+                (SELECT m.address FROM member m WHERE m.key = job.member) END WHERE id = $1 AND state = 'queued'",
+        dialect.lease_clock("$5")
+    );
+    let span = lease.span.num_milliseconds();
+    Ok(Statement::new(sql, values![job.as_str(), now, at, content(Some(said))?, lease.from, span]))
 }
 
 fn plan(member: i64, o: &Occasion) -> Result<Statement, StoreError> {
@@ -209,7 +180,8 @@ fn end(id: &JobId, state: &'static str, reason: Reason, now: Timestamp) -> State
     )
 }
 
-/// Two statements for each settlement: the attempt, then the job, which tells whether it was still `sending`.
+/// Two statements for each settlement: the attempt, then the job, which tells whether this hand-over was still the one
+/// under way.
 pub(super) fn settle(settlements: &[Settlement]) -> Vec<Statement> {
     settlements.iter().flat_map(|s| [attempt(s), settled(s)]).collect()
 }
@@ -222,13 +194,15 @@ pub(super) fn put_off(d: &Deferral) -> Statement {
     )
 }
 
+/// A hand-over has one end: told again, because the ledger's answer was lost, it is on record already.
 fn attempt(s: &Settlement) -> Statement {
     let o = &s.outcome;
     Statement::new(
-        "INSERT INTO attempt (job, at, result, reason, code, reply, relay) \
-         SELECT key, $2, $3, $4, $5, $6, $7 FROM job WHERE id = $1",
+        "INSERT INTO attempt (job, handover, at, result, reason, code, reply, relay) \
+         SELECT key, $2, $3, $4, $5, $6, $7, $8 FROM job WHERE id = $1 ON CONFLICT DO NOTHING",
         values![
             s.job.job.as_str(),
+            i64::from(s.handover),
             s.at,
             o.result.as_str(),
             o.reason.map(Reason::as_str),
@@ -243,7 +217,7 @@ fn settled(s: &Settlement) -> Statement {
     let to = &s.settled;
     Statement::new(
         "UPDATE job SET state = $2, changed_at = $3, reason = $4, not_before = $5, attempts = attempts + $6, \
-         tries = tries + 1, lease_until = NULL WHERE id = $1 AND state = 'sending'",
+         tries = tries + 1, lease_until = NULL WHERE id = $1 AND state = 'sending' AND handovers = $7",
         values![
             s.job.job.as_str(),
             to.state.as_str(),
@@ -251,6 +225,7 @@ fn settled(s: &Settlement) -> Statement {
             to.reason.map(Reason::as_str),
             to.not_before,
             i64::from(to.burns_attempt),
+            i64::from(s.handover),
         ],
     )
 }

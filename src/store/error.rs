@@ -6,6 +6,8 @@ use std::fmt::Display;
 
 use tokio_postgres::error::SqlState;
 
+use crate::domain::ids::MemberId;
+
 /// Why the store could not do what was asked. Nothing of the transaction was kept.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -57,7 +59,7 @@ pub enum StoreError {
     /// A value that has no place in a cell.
     #[error("a value cannot be written to the ledger: {0}")]
     Unwritable(String),
-    /// A decision panicked; its transaction was rolled back.
+    /// A decision panicked; nothing of it was kept.
     #[error("a decision stopped on a defect in this program: {0}; report it with the log")]
     Panicked(String),
     /// Whom the ledger forgot was hashed with another key.
@@ -98,16 +100,25 @@ impl StoreError {
         StoreError::File { place: place.display().to_string(), why: why.to_string() }
     }
 
-    /// What a panic said.
-    pub(super) fn from_panic(panic: &(dyn Any + Send)) -> Self {
+    /// What a panic said, and over whom.
+    pub(super) fn from_panic(panic: &(dyn Any + Send), member: Option<&MemberId>) -> Self {
         let text = panic.downcast_ref::<&str>().map(ToString::to_string);
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        StoreError::Panicked(text.unwrap_or_else(|| "it left no message".into()))
+        let text = text.unwrap_or_else(|| "it left no message".into());
+        StoreError::Panicked(match member {
+            Some(id) => format!("member {id}: {text}"),
+            None => text,
+        })
+    }
+
+    /// True when a row is damaged, or a decision stopped on a defect: the same again fails again, for this member alone.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, StoreError::Corrupt { .. } | StoreError::Panicked(_))
     }
 
     /// How a thread ended that should have answered.
     pub fn panicked(error: tokio::task::JoinError) -> Self {
-        error.try_into_panic().map_or(StoreError::Closed, |panic| Self::from_panic(&*panic))
+        error.try_into_panic().map_or(StoreError::Closed, |panic| Self::from_panic(&*panic, None))
     }
 
     /// True when PostgreSQL broke off one of two transactions that stood in each other's way: the same again may pass.

@@ -3,11 +3,12 @@
 use super::changes;
 use super::history::{note, recall, recalled};
 use super::value::{Dialect, Row, Statement, values};
-use super::{MemberKey, Store, StoreError, on, view};
+use super::view::Views;
+use super::{Decisions, MemberKey, Store, StoreError, on, view};
 use crate::domain::catalog::Catalog;
 use crate::domain::change::Change;
 use crate::domain::ids::{ChannelName, JobId, Timestamp};
-use crate::domain::job::{Outcome, Settled};
+use crate::domain::job::{Lease, Outcome, Settled};
 use crate::domain::member::MemberView;
 use crate::domain::reason::Reason;
 
@@ -49,22 +50,13 @@ pub enum Pick {
     Due(usize),
 }
 
-/// What became of one member's decision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decided<R> {
-    /// The member.
-    pub member: MemberKey,
-    /// What the decision returned besides its changes.
-    pub value: R,
-    /// Which of its changes took effect, in order.
-    pub applied: Vec<bool>,
-}
-
 /// One hand-over's end, to be recorded: the attempt row, and where it leaves the job.
 #[derive(Debug, Clone)]
 pub struct Settlement {
     /// The job.
     pub job: JobRef,
+    /// The number of the hand-over.
+    pub handover: u32,
     /// When it ended.
     pub at: Timestamp,
     /// How.
@@ -154,18 +146,19 @@ impl Store {
     }
 
     /// Locks the picked members in key order, loads their views as of `now` (contacts since `caps_since`), asks `decide`
-    /// for each one's changes, applies them, and commits; all in one transaction, which a panic in `decide` undoes.
-    /// `decide` must have no effects of its own: when PostgreSQL breaks the transaction off, it is asked again.
+    /// for each one's changes, applies them, and commits; all in one transaction. A member with a damaged row, or on whom
+    /// `decide` panics, is set aside for an hour in the same transaction: woken, due or offered again only then. `decide`
+    /// must have no effects of its own: when PostgreSQL breaks the transaction off, it is asked again.
     ///
     /// # Errors
-    /// When the store cannot answer, a row is damaged, or `decide` panicked.
+    /// When the store cannot answer, or a row that concerns everyone is damaged.
     pub async fn decide<R, F>(
         &self,
         pick: Pick,
         now: Timestamp,
         caps_since: Timestamp,
         decide: F,
-    ) -> Result<Vec<Decided<R>>, StoreError>
+    ) -> Result<Decisions<R>, StoreError>
     where
         R: Send + 'static,
         F: FnMut(&MemberView, &Catalog) -> (Vec<Change>, R) + Send + 'static,
@@ -173,17 +166,18 @@ impl Store {
         on!(self, engine => engine.decide(pick, now, caps_since, decide).await)
     }
 
-    /// The views of the next `limit` members with a key above `after`, in key order; read only, for dry runs.
+    /// The views of the next `limit` members with a key above `after`, in key order, or for a member the row that is
+    /// damaged; read only, for dry runs.
     ///
     /// # Errors
-    /// When the store cannot answer, or a row is damaged.
+    /// When the store cannot answer.
     pub async fn views(
         &self,
         after: Option<MemberKey>,
         limit: usize,
         now: Timestamp,
         caps_since: Timestamp,
-    ) -> Result<Vec<(MemberKey, MemberView)>, StoreError> {
+    ) -> Result<Views, StoreError> {
         let sql = "SELECT key FROM member WHERE key > $1 ORDER BY key LIMIT $2";
         let values = values![after.map_or(i64::MIN, |k| k.0), count(limit)];
         let keys = keys(self.ask_one(Statement::new(sql, values)).await?)?;
@@ -206,29 +200,25 @@ impl Store {
         caps_since: Timestamp,
     ) -> Result<Option<MemberView>, StoreError> {
         let answers = self.ask(view::questions(self.dialect(), &[member], now, caps_since)).await?;
-        Ok(view::views(answers, now)?.pop().map(|(_, view)| view))
+        view::views(answers, now)?.pop().map(|(_, view)| view).transpose()
     }
 
-    /// Makes `scheduled` jobs that are ready `queued`, under a lease until `lease_until` (real time): at most `limit`,
-    /// those ready first.
+    /// Makes `scheduled` jobs that are ready `queued`, under a lease: at most `limit`, those ready first.
     ///
     /// # Errors
     /// When the store cannot answer.
-    pub async fn offer(
-        &self,
-        now: Timestamp,
-        lease_until: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<JobRef>, StoreError> {
+    pub async fn offer(&self, now: Timestamp, lease: Lease, limit: usize) -> Result<Vec<JobRef>, StoreError> {
         // materialized: PostgreSQL might else take the inner query, with its limit, once for each job
         let sql = format!(
             "WITH ready AS MATERIALIZED (SELECT j.key FROM job j WHERE j.state = 'scheduled' AND j.ready_at <= $1 \
                 ORDER BY j.ready_at, j.key LIMIT $3 {}) \
-             UPDATE job SET state = 'queued', lease_until = $2 WHERE key IN (SELECT key FROM ready) \
+             UPDATE job SET state = 'queued', lease_until = {} + $4 WHERE key IN (SELECT key FROM ready) \
              RETURNING member, id, channel, (SELECT m.address FROM member m WHERE m.key = job.member), valid_until",
-            self.dialect().skip_locked("j")
+            self.dialect().skip_locked("j"),
+            self.dialect().lease_clock("$2")
         );
-        let offer = Statement::new(sql, values![now, lease_until, count(limit)]);
+        let span = lease.span.num_milliseconds();
+        let offer = Statement::new(sql, values![now, lease.from, count(limit), span]);
         let (offered, _) = self.amend(vec![offer], |answers| Ok((Vec::new(), answers))).await?;
         offered.into_iter().flatten().map(job_ref).collect()
     }
@@ -253,8 +243,8 @@ impl Store {
         Ok(found.first().map_or(0, |n| n.0.unsigned_abs()))
     }
 
-    /// Records attempts and moves `sending` jobs on, in one transaction; true where the job was still `sending`. The
-    /// attempt is recorded in any case.
+    /// Records attempts and moves `sending` jobs on, in one transaction; true where this hand-over of the job was still
+    /// under way. The attempt is recorded in any case, once for each hand-over.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -263,8 +253,9 @@ impl Store {
         Ok(affected.iter().skip(1).step_by(2).map(|&rows| rows > 0).collect())
     }
 
-    /// Takes back the leases that ran out by `real_now`, or all of them when `everything`: `queued` becomes `scheduled`;
-    /// `sending` becomes `scheduled` on the channels in `resend` (one more try), else `uncertain` (`process_died`).
+    /// Takes back the leases that ran out (by `real_now`, where the ledger has no clock of its own), or all of them when
+    /// `everything`: `queued` becomes `scheduled`; `sending` becomes `scheduled` on the channels in `resend` (one more try),
+    /// else `uncertain` (`process_died`).
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -274,20 +265,21 @@ impl Store {
         everything: bool,
         resend: Vec<ChannelName>,
     ) -> Result<Reclaimed, StoreError> {
-        let until = if everything { i64::MAX } else { real_now.timestamp_millis() };
-        let over = "changed_at = $1, lease_until = NULL WHERE lease_until <= $2";
+        let clock = self.dialect().lease_clock("$1");
+        let which = if everything { "IS NOT NULL".to_owned() } else { format!("<= {clock}") };
+        let over = format!("changed_at = $1, lease_until = NULL WHERE lease_until {which}");
         let again = format!("UPDATE job SET state = 'scheduled', {over} AND state = 'queued'");
-        let mut script = vec![Statement::new(again, values![real_now, until])];
+        let mut script = vec![Statement::new(again, values![real_now])];
         for channel in resend {
             let sql = format!(
-                "UPDATE job SET state = 'scheduled', tries = tries + 1, {over} AND state = 'sending' AND channel = $3"
+                "UPDATE job SET state = 'scheduled', tries = tries + 1, {over} AND state = 'sending' AND channel = $2"
             );
-            script.push(Statement::new(sql, values![real_now, until, channel.as_str()]));
+            script.push(Statement::new(sql, values![real_now, channel.as_str()]));
         }
         let unknown = format!(
             "UPDATE job SET state = 'uncertain', reason = 'process_died', tries = tries + 1, {over} AND state = 'sending'"
         );
-        script.push(Statement::new(unknown, values![real_now, until]));
+        script.push(Statement::new(unknown, values![real_now]));
         let mut affected = self.write(script).await?;
         let uncertain = affected.pop().unwrap_or(0);
         Ok(Reclaimed { rescheduled: affected.iter().sum(), uncertain })

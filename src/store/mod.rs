@@ -9,6 +9,7 @@ mod backup;
 mod budget;
 mod catalog;
 mod changes;
+mod decision;
 mod deeds;
 mod error;
 mod feedback;
@@ -33,12 +34,13 @@ use std::sync::Arc;
 pub use archive::Archive;
 pub use audit::{Handed, Sample, Twice};
 pub use backup::Restored;
+pub use decision::{Damaged, Decided, Decisions};
 pub use deeds::{Deed, DeedKey};
 pub use error::StoreError;
 pub use feedback::{About, Addressee, Returned};
 pub use forget::{Erased, ForgetKey};
 pub use history::Stored;
-pub use ledger::{Decided, Deferral, JobRef, Pick, Reclaimed, Settlement};
+pub use ledger::{Deferral, JobRef, Pick, Reclaimed, Settlement};
 pub use pauses::Pause;
 pub use people::{Standing, Whom};
 pub use search::{Attempt, JobFilter, JobRecord, Listed, ListedAs, Transition};
@@ -68,13 +70,25 @@ enum Engine {
 /// The exclusive right to run beside no other daemon; given back when dropped, and when the process dies.
 #[derive(Debug)]
 pub struct Lock {
-    _held: Held,
+    held: Held,
 }
 
 #[derive(Debug)]
 enum Held {
+    /// A file that the system keeps locked for this process.
     File { _file: std::fs::File },
-    Session { _client: tokio_postgres::Client },
+    /// A session of the server, which may end it at any time.
+    Session(postgres::Session),
+}
+
+impl Lock {
+    /// Returns when the lock is lost: the server ended the session that held it. Never, for a file.
+    pub async fn lost(&self) {
+        match &self.held {
+            Held::File { .. } => std::future::pending().await,
+            Held::Session(session) => session.ended().await,
+        }
+    }
 }
 
 /// The same call on whichever engine it is.
@@ -131,6 +145,17 @@ impl Store {
     /// When the lock file cannot be written, or the server cannot be reached.
     pub async fn try_lock(&self) -> Result<Option<Lock>, StoreError> {
         on!(self, engine => engine.try_lock().await)
+    }
+
+    /// Takes a lock again that was lost; `None` when another process holds it now.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or has not noticed yet that the session is gone.
+    pub async fn take_again(&self, lost: &Lock) -> Result<Option<Lock>, StoreError> {
+        match (&self.engine, &lost.held) {
+            (Engine::Postgres(postgres), Held::Session(session)) => postgres.take_again(session).await,
+            _ => self.try_lock().await,
+        }
     }
 
     /// What answers, with its version: one cheap query.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::archive::Archive;
 use super::rows::FINISHED;
-use super::value::{Dialect, Flaw, Row, Statement, Value, values};
+use super::value::{self, Dialect, Flaw, Row, Statement, Value, values};
 use super::{Store, StoreError};
 use crate::domain::ids::{JobId, Timestamp};
 
@@ -220,10 +220,13 @@ fn flag(row: &mut Row) -> Result<Json, Flaw> {
     Ok(json!(row.bool()?))
 }
 
+/// What cannot be read goes as it stands there, lest one damaged row keep all that ended after it.
 fn time(row: &mut Row) -> Result<Json, Flaw> {
-    Ok(json!(row.opt_time()?))
+    Ok(row.opt_int()?.map_or(Json::Null, |ms| value::time(ms).map_or(json!(ms), |at| json!(at))))
 }
 
+/// Likewise.
 fn object(row: &mut Row) -> Result<Json, Flaw> {
-    Ok(row.opt_json::<Json>()?.unwrap_or_default())
+    let text = row.opt_text()?;
+    Ok(text.map_or(Json::Null, |text| serde_json::from_str(&text).unwrap_or(Json::String(text))))
 }

@@ -166,7 +166,7 @@ pub(super) fn key_values(member: i64, key: &OccasionKey) -> Vec<Value> {
 
 /// What [`job`] reads after the key, but for the content; `j` is the job.
 pub(super) const JOB: &str = "j.id, j.state, j.rule, j.step, j.purpose, j.channel, j.due_at, j.not_before, \
-    j.valid_until, j.assembled_at, j.handed_over_at, j.attempts, j.tries, j.reason, j.pinned, j.shadow, j.rules_hash";
+    j.valid_until, j.assembled_at, j.handed_over_at, j.attempts, j.tries, j.handovers, j.reason, j.pinned, j.shadow, j.rules_hash";
 
 /// True of jobs that are not over.
 pub(super) const UNFINISHED: &str = "j.state IN ('scheduled', 'queued', 'sending')";
@@ -186,6 +186,7 @@ pub(super) fn job(row: &mut Row) -> Result<Job, Flaw> {
         handed_over_at: row.opt_time()?,
         attempts: small(row.int()?)?,
         tries: small(row.int()?)?,
+        handovers: small(row.int()?)?,
         reason: row.opt_word(Reason::parse)?,
         pinned: row.bool()?,
         shadow: row.bool()?,

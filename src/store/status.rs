@@ -83,16 +83,17 @@ impl Store {
         reminded.collect()
     }
 
-    /// The views of these members, read only, in key order; contacts do not matter.
+    /// The views of these members, read only, in key order, but for those with a damaged row; contacts do not matter.
     ///
     /// # Errors
-    /// When the store cannot answer, or a row is damaged.
+    /// When the store cannot answer.
     pub async fn views_of(
         &self,
         members: &[MemberKey],
         now: Timestamp,
     ) -> Result<Vec<(MemberKey, MemberView)>, StoreError> {
-        view::views(self.ask(view::questions(self.dialect(), members, now, now)).await?, now)
+        let views = view::views(self.ask(view::questions(self.dialect(), members, now, now)).await?, now)?;
+        Ok(views.into_iter().filter_map(|(key, view)| Some((key, view.ok()?))).collect())
     }
 }
 

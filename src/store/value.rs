@@ -72,6 +72,18 @@ impl Dialect {
         }
     }
 
+    /// The clock that leases go by, in milliseconds: the server's, which is the same for all processes of a fleet; in SQLite
+    /// the caller's, which is this parameter.
+    pub fn lease_clock(self, parameter: &str) -> String {
+        match self {
+            Dialect::Sqlite => parameter.to_owned(),
+            // never null: the parameter stands there for its type alone
+            Dialect::Postgres => {
+                format!("coalesce(CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT), {parameter})")
+            }
+        }
+    }
+
     /// Wakes every member. In PostgreSQL each row is written, awake or not: that waits for a decision under way, which
     /// would otherwise put its member to sleep without having seen the news.
     pub fn wake_all(self) -> &'static str {
@@ -274,14 +286,17 @@ impl Row {
 
     /// A cell of JSON.
     pub fn json<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, Flaw> {
-        serde_json::from_str(&self.text()?).map_err(|e| format!("its JSON cannot be read: {e}"))
+        parsed(&self.text()?)
     }
 
     /// A cell of JSON that may be empty.
     pub fn opt_json<T: serde::de::DeserializeOwned>(&mut self) -> Result<Option<T>, Flaw> {
-        let text = self.opt_text()?;
-        text.map(|t| serde_json::from_str(&t).map_err(|e| format!("its JSON cannot be read: {e}")))
-            .transpose()
+        self.opt_text()?.as_deref().map(parsed).transpose()
+    }
+
+    /// The integer key that opens the row.
+    pub fn key(&mut self, table: &'static str) -> Result<i64, StoreError> {
+        self.int().map_err(|why| StoreError::corrupt(table, "?", why))
     }
 
     /// The integer key that opens the row, and what `read` makes of the rest; a flaw names the table and the key.
@@ -290,10 +305,18 @@ impl Row {
         table: &'static str,
         read: impl FnOnce(&mut Row) -> Result<T, Flaw>,
     ) -> Result<(i64, T), StoreError> {
-        let key = self.int().map_err(|why| StoreError::corrupt(table, "?", why))?;
+        let key = self.key(table)?;
         let rest = read(&mut self).map_err(|why| StoreError::corrupt(table, key, why))?;
         Ok((key, rest))
     }
+}
+
+/// What went wrong is told by its place alone: the parser would quote what stands there, and that may be a name.
+fn parsed<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, Flaw> {
+    serde_json::from_str(json).map_err(|e| {
+        let kind = if e.is_data() { "says what this version does not know" } else { "is broken" };
+        format!("its JSON {kind} at column {}", e.column())
+    })
 }
 
 /// The instant of so many milliseconds since 1970.

@@ -12,6 +12,9 @@ use crate::domain::pause::PauseScope;
 /// Members whose views are loaded together.
 pub(super) const BATCH: usize = 500;
 
+/// Members in key order, each with its view, or with the row that cannot be read.
+pub(super) type Views = Vec<(MemberKey, Result<MemberView, StoreError>)>;
+
 /// What to ask for the views of these members, as of `now`; [`views`] reads the answers.
 pub(super) fn questions(
     dialect: Dialect,
@@ -102,11 +105,9 @@ fn jobs_of(any: &str) -> String {
     )
 }
 
-/// The views from the answers to [`questions`], in key order.
-pub(super) fn views(
-    answers: Vec<Vec<Row>>,
-    now: Timestamp,
-) -> Result<Vec<(MemberKey, MemberView)>, StoreError> {
+/// The views from the answers to [`questions`], in key order. A row that cannot be read damages its member's view; only a
+/// pause that cannot be read, which concerns everyone, fails them all.
+pub(super) fn views(answers: Vec<Vec<Row>>, now: Timestamp) -> Result<Views, StoreError> {
     let [members, lines, suppressions, occasions, jobs, dropout, pauses]: [Vec<Row>; 7] =
         answers.try_into().map_err(|_| StoreError::corrupt("member", "*", "seven answers make a view"))?;
     let paused = pauses.into_iter().map(|mut row| pauses::scope(&mut row));
@@ -138,7 +139,7 @@ pub(super) fn views(
 
 /// Views under way, and where each member's is.
 struct Gathered {
-    views: Vec<(MemberKey, MemberView)>,
+    views: Views,
     place: HashMap<i64, usize>,
 }
 
@@ -146,11 +147,13 @@ impl Gathered {
     fn of(members: Vec<Row>, paused: &[PauseScope]) -> Result<Self, StoreError> {
         let mut gathered =
             Self { views: Vec::with_capacity(members.len()), place: HashMap::with_capacity(members.len()) };
-        for row in members {
-            let (key, mut view) = row.keyed("member", bare)?;
-            view.pauses = paused.to_vec();
+        for mut row in members {
+            let key = row.key("member")?;
+            let view = bare(&mut row).map(|view| MemberView { pauses: paused.to_vec(), ..view });
             gathered.place.insert(key, gathered.views.len());
-            gathered.views.push((MemberKey(key), view));
+            gathered
+                .views
+                .push((MemberKey(key), view.map_err(|why| StoreError::corrupt("member", key, why))));
         }
         Ok(gathered)
     }
@@ -163,11 +166,11 @@ impl Gathered {
         mut add: impl FnMut(&mut MemberView, &mut Row) -> Result<(), Flaw>,
     ) -> Result<(), StoreError> {
         for mut row in rows {
-            let key = row.int().map_err(|why| StoreError::corrupt(table, "?", why))?;
-            if let Some((_, view)) = self.place.get(&key).and_then(|&i| self.views.get_mut(i)) {
-                add(view, &mut row).map_err(|why| {
-                    StoreError::corrupt(table, format!("of member {}", view.member.id), why)
-                })?;
+            let key = row.key(table)?;
+            let Some((_, slot)) = self.place.get(&key).and_then(|&i| self.views.get_mut(i)) else { continue };
+            let Ok(view) = slot else { continue };
+            if let Err(why) = add(view, &mut row) {
+                *slot = Err(StoreError::corrupt(table, format!("of member {}", view.member.id), why));
             }
         }
         Ok(())

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::planning::{at, replanned, shop, steady};
 use crate::support::house::{self, House, RULE, orders};
-use crate::support::paper::Paper;
+use crate::support::paper::{Paper, lease};
 use crate::support::receiver::Receiver;
 
 const NOON: &str = "2026-05-20T10:00:00+08:00";
@@ -94,7 +94,8 @@ fn what_came_not_to_suit_since_ends_at_the_claim_and_a_caution_goes_along() {
         let id = paper.offer(now).remove(0);
         let rules = steady().0.with_unsuitable(vec![not_for("pregnant", About::default(), action)]);
         assert_ne!(rules.hash(), plain.hash());
-        let (changes, claimed) = claim(&paper.as_of(now), &id, &shop(&rules, &catalog, &priors), now, now);
+        let (changes, claimed) =
+            claim(&paper.as_of(now), &id, &shop(&rules, &catalog, &priors), now, lease(now));
         paper.apply(changes);
         let job = &paper.view.jobs[0];
         match (expected, claimed) {
@@ -164,6 +165,7 @@ async fn gone_and_held(house: &House) -> (Vec<(String, f64)>, Vec<(String, f64)>
         gone.push((job.rule.to_string(), best));
     }
     for (_, view) in store.views(None, 1000, at(0, 0), at(0, 0)).await.unwrap() {
+        let view = view.unwrap();
         let by_budget = view.occasions.iter().filter(|o| o.held_for == Some(Reason::DailyBudget));
         held.extend(by_budget.map(|o| (o.key.rule.to_string(), chance(o))));
     }

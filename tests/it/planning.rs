@@ -20,7 +20,7 @@ use replenish::domain::rules::{Guards, Rule, Rules};
 use replenish::domain::shop::{Reach, Shop};
 use replenish::domain::trigger::{MemberMoment, Trigger, When};
 
-use crate::support::paper::Paper;
+use crate::support::paper::{Paper, lease};
 use draw::{rules, view};
 
 pub mod draw;
@@ -92,7 +92,7 @@ pub fn delivered(
 ) {
     for id in paper.offer(now) {
         let view = paper.as_of(now);
-        let (changes, claimed) = claim(&view, &id, shop, now, now + TimeDelta::minutes(5));
+        let (changes, claimed) = claim(&view, &id, shop, now, lease(now));
         paper.apply(changes);
         if !matches!(claimed, Claim::Send(_)) {
             continue;

@@ -16,13 +16,13 @@ use replenish::domain::shop::{Person, Shop};
 
 use crate::planning::draw::{rules, view};
 use crate::planning::{assembled, at, catalog, replanned, shop};
-use crate::support::paper::Paper;
+use crate::support::paper::{Paper, lease};
 
 /// Hands over what is ready and gives each job that goes to `check`, as it was when it went.
 fn deliver(paper: &mut Paper, shop: &Shop<'_>, now: Timestamp, mut check: impl FnMut(&Paper, &Job)) -> u32 {
     let mut went = 0;
     for id in paper.offer(now) {
-        let (changes, claimed) = claim(&paper.as_of(now), &id, shop, now, now + TimeDelta::minutes(5));
+        let (changes, claimed) = claim(&paper.as_of(now), &id, shop, now, lease(now));
         paper.apply(changes);
         if matches!(claimed, Claim::Send(_)) {
             let job = paper.view.jobs.iter().find(|job| job.id == id).unwrap().clone();

@@ -25,8 +25,8 @@ fn plants() -> Vec<(&'static str, String)> {
         )
     };
     let second = format!(
-        "{} INSERT INTO attempt (job, at, result) SELECT key, 0, 'delivered' FROM job WHERE id = 'job_2'; \
-         UPDATE job SET state = 'delivered', lease_until = NULL, attempts = 1 WHERE id = 'job_2'; \
+        "{} INSERT INTO attempt (job, handover, at, result) SELECT key, 1, 0, 'delivered' FROM job \
+         WHERE id = 'job_2'; UPDATE job SET state = 'delivered', lease_until = NULL, attempts = 1, handovers = 1 WHERE id = 'job_2'; \
          INSERT INTO occasion (member, rule, step, item, cycle, anchor_day, due_at, valid_until, state, job) \
          SELECT member, 'other', step, item, cycle, anchor_day, due_at, valid_until, 'served', \
             (SELECT key FROM job WHERE id = 'job_2') FROM occasion WHERE job = {JOB};",
@@ -45,10 +45,14 @@ fn plants() -> Vec<(&'static str, String)> {
         ("ends_with_reason", of("occasion", &format!("state = 'closed' WHERE {OPEN}"))),
         (
             "hand_over_on_record",
-            format!("INSERT INTO attempt (job, at, result) SELECT {JOB}, 0, 'unreachable'"),
+            format!(
+                "UPDATE job SET handovers = 9 WHERE key = {JOB}; \
+                 INSERT INTO attempt (job, handover, at, result) SELECT {JOB}, 9, 0, 'unreachable'"
+            ),
         ),
         ("delivered_by_attempt", of("attempt", &format!("result = 'transient' WHERE job = {JOB}"))),
         ("attempts_on_record", of("job", &format!("attempts = attempts + 1 WHERE key = {JOB}"))),
+        ("attempts_by_hand_over", of("job", &format!("handovers = 0 WHERE key = {JOB}"))),
         ("history_ends_here", format!("INSERT INTO transition (job, at, state) SELECT {JOB}, 0, 'failed'")),
         (
             "records_of_known_jobs",
@@ -131,7 +135,7 @@ async fn each_planted_violation_is_found_and_nothing_else() {
         assert_eq!(verified(&house), (vec![invariant.to_owned()], 1), "{sql}");
     }
     let told = house.run(&["verify"]);
-    assert!(told.out.contains("14 of 15 hold; 1 violations"), "{}", told.out);
+    assert!(told.out.contains("15 of 16 hold; 1 violations"), "{}", told.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::plan::left_out;
 use crate::cli::open::Open;
 use crate::cli::output::{Output, local, strong};
 use crate::desk::diff::{Diff, Difference};
@@ -14,7 +15,7 @@ const SAMPLE: usize = 20;
 pub(super) fn tell(diff: &Diff, desk: &Open, out: Output) -> anyhow::Result<ExitCode> {
     if out.is_json() {
         out.json(diff)?;
-        return Ok(ExitCode::SUCCESS);
+        return left_out(&diff.damaged, out);
     }
     out.say(strong(format_args!(
         "What the other rules would change for {} members; nothing was written.",
@@ -27,7 +28,7 @@ pub(super) fn tell(diff: &Diff, desk: &Open, out: Output) -> anyhow::Result<Exit
         ("a second message about the same purchase", diff.second_for_same_purchase.to_string()),
     ])?;
     if diff.changes.is_empty() {
-        return Ok(ExitCode::SUCCESS);
+        return left_out(&diff.damaged, out);
     }
     out.heading("By rule")?;
     let rows = diff.by_rule.iter().map(|(rule, tally)| {
@@ -40,7 +41,7 @@ pub(super) fn tell(diff: &Diff, desk: &Open, out: Output) -> anyhow::Result<Exit
     })?;
     let rows = sample(&diff.changes).map(|change| row(change, desk)).collect();
     out.table(&["member", "rule", "step", "item", "goes now", "would go", ""], &["step"], rows)?;
-    Ok(ExitCode::SUCCESS)
+    left_out(&diff.damaged, out)
 }
 
 /// Second messages first, then evenly over all: members come in the order in which the shop named them.

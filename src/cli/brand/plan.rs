@@ -59,8 +59,14 @@ impl PlanArgs {
         } else {
             tell(&run, desk.language, *out)?
         }
-        Ok(ExitCode::SUCCESS)
+        left_out(&run.damaged, *out)
     }
+}
+
+/// Members who were left out are told after the rest, and make the dry run a failure.
+pub(super) fn left_out(damaged: &[String], out: Output) -> anyhow::Result<ExitCode> {
+    damaged.iter().try_for_each(|damage| out.note(format_args!("a member is left out: {damage}")))?;
+    Ok(if damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn tell(run: &DryRun, language: Language, out: Output) -> anyhow::Result<()> {

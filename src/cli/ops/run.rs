@@ -18,7 +18,7 @@ use crate::cli::output::Output;
 use crate::cli::parts::Opened;
 use crate::cli::{FAILED, USAGE};
 use crate::config::{Http, QueueUrl};
-use crate::daemon::{self, Clock, OnceSummary, Parts, Role, install_metrics, real_time};
+use crate::daemon::{self, Clock, OnceSummary, Role, install_metrics, real_time};
 use crate::domain::ids::Timestamp;
 
 /// Run the daemon, or a single pass with --once.
@@ -74,23 +74,24 @@ impl Run {
         }
         watch_signals(stop.clone())?;
         let Some(hangup) = hangup else {
-            let summary = daemon::run_once(opened.parts.clone(), stop).await?;
+            let summary = daemon::run_once(opened.parts, opened.lock.as_ref(), stop).await?;
             tell(&summary, *out)?;
             return Ok(ExitCode::SUCCESS);
         };
         let http = settings.http.clone();
         let reload = Arc::new(Reload::new(config, settings, opened.parts.clone()));
-        self.serve(opened.parts.clone(), http, (reload, hangup), stop).await?;
+        self.serve(opened, http, (reload, hangup), stop).await?;
         Ok(ExitCode::SUCCESS)
     }
 
     async fn serve(
         &self,
-        parts: Arc<Parts>,
+        opened: Opened,
         http: Http,
         (reload, hangup): (Arc<Reload>, Signal),
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
+        let Opened { parts, lock } = opened;
         let metrics = install_metrics().context("metrics cannot be collected")?;
         parts.tell_rules();
         tokio::spawn({
@@ -106,7 +107,7 @@ impl Run {
         tracing::info!(%listen, role = ?self.role, rules = parts.knowledge().rules.hash(), "running");
         // Whoever is not started by systemd has no one to tell.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-        daemon::run(parts, self.role.into(), stop).await?;
+        daemon::run(parts, self.role.into(), lock, stop).await?;
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         serving.await.context("the http face stopped")?.context("the http face failed")
     }

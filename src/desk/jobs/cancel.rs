@@ -31,6 +31,8 @@ pub struct Cancelled {
     pub left_out: BTreeMap<JobState, u64>,
     /// Ids that lead nowhere.
     pub unknown: Vec<String>,
+    /// Members left as they are, because a row of theirs cannot be read: which one.
+    pub damaged: Vec<String>,
     /// What was cancelled; zero in a dry run. What is handed over at this very moment escapes.
     pub cancelled: u64,
     /// True when nothing was written.
@@ -73,7 +75,7 @@ pub async fn cancel(
             cancelled.stopped = true;
             break;
         }
-        cancelled.cancelled += write(store, knowledge, now, page).await?;
+        cancelled.write(store, knowledge, now, page).await?;
         deed.note(&cancelled).await?;
     }
     deed.end(&cancelled).await?;
@@ -97,22 +99,27 @@ fn waiting(what: ListedAs) -> Result<Waiting, JobState> {
     }
 }
 
-/// Decides a page of members; says what took effect.
-async fn write(
-    store: &Store,
-    knowledge: &Knowledge,
-    now: Timestamp,
-    page: &[Of<Waiting>],
-) -> Result<u64, DeskError> {
-    let keys = page.iter().map(|of| of.key).collect();
-    let meant: HashMap<MemberId, Vec<Waiting>> =
-        page.iter().map(|of| (of.member.clone(), of.what.clone())).collect();
-    let decided = store.decide(Pick::Members(keys), now, knowledge.caps_since(now), move |view, _| {
-        let mine = meant.get(&view.member.id).into_iter().flatten();
-        (mine.filter_map(|one| ended(view, one)).collect(), ())
-    });
-    let applied = decided.await?.into_iter().flat_map(|member| member.applied);
-    Ok(applied.filter(|applied| *applied).count() as u64)
+impl Cancelled {
+    /// Decides a page of members.
+    async fn write(
+        &mut self,
+        store: &Store,
+        knowledge: &Knowledge,
+        now: Timestamp,
+        page: &[Of<Waiting>],
+    ) -> Result<(), DeskError> {
+        let keys = page.iter().map(|of| of.key).collect();
+        let meant: HashMap<MemberId, Vec<Waiting>> =
+            page.iter().map(|of| (of.member.clone(), of.what.clone())).collect();
+        let decisions = store.decide(Pick::Members(keys), now, knowledge.caps_since(now), move |view, _| {
+            let mine = meant.get(&view.member.id).into_iter().flatten();
+            (mine.filter_map(|one| ended(view, one)).collect(), ())
+        });
+        let decisions = decisions.await?;
+        self.cancelled += decisions.applied();
+        self.damaged.extend(decisions.damage());
+        Ok(())
+    }
 }
 
 /// An occasion that became part of a job meanwhile stays: that job was not what the person saw.

@@ -40,6 +40,8 @@ pub struct Replayed {
     pub left_out: BTreeMap<JobState, u64>,
     /// Ids that lead nowhere.
     pub unknown: Vec<String>,
+    /// Members left as they are, because a row of theirs cannot be read: which one.
+    pub damaged: Vec<String>,
     /// Jobs scheduled again; zero in a dry run.
     pub scheduled: u64,
     /// True when nothing was written.
@@ -98,8 +100,14 @@ impl Again<'_> {
         let chosen = replayed.choose(found.listed, is_meant);
         let Act::Go(mandate) = act else {
             for of in chosen {
-                let Some(view) = store.view(of.key, now, knowledge.caps_since(now)).await? else { continue };
-                replayed.count(&judge(view, &of.what, &knowledge.shop(&catalog), now));
+                match store.view(of.key, now, knowledge.caps_since(now)).await {
+                    Ok(Some(view)) => {
+                        replayed.count(&judge(view, &of.what, &knowledge.shop(&catalog), now));
+                    }
+                    Ok(None) => {}
+                    Err(damage) if damage.is_damage() => replayed.damaged.push(damage.to_string()),
+                    Err(error) => return Err(error.into()),
+                }
             }
             return Ok(replayed);
         };
@@ -213,16 +221,16 @@ impl Replayed {
         let jobs: HashMap<MemberId, Vec<Job>> =
             page.iter().map(|of| (of.member.clone(), of.what.clone())).collect();
         let (caps_since, knowledge) = (knowledge.caps_since(now), knowledge.clone());
-        let decided = store.decide(Pick::Members(keys), now, caps_since, move |view, catalog| {
+        let decisions = store.decide(Pick::Members(keys), now, caps_since, move |view, catalog| {
             let mine = jobs.get(&view.member.id).map_or(&[][..], Vec::as_slice);
             let judged = judge(view.clone(), mine, &knowledge.shop(catalog), now);
             let going = judged.iter().filter(|one| one.stopped_by().is_none());
             (going.map(|one| Change::Replay(one.job.id.clone(), one.job.valid_until)).collect(), judged)
         });
-        for member in decided.await? {
-            self.count(&member.value);
-            self.scheduled += member.applied.iter().filter(|applied| **applied).count() as u64;
-        }
+        let decisions = decisions.await?;
+        decisions.decided.iter().for_each(|member| self.count(&member.value));
+        self.scheduled += decisions.applied();
+        self.damaged.extend(decisions.damage());
         Ok(())
     }
 }
@@ -253,6 +261,7 @@ mod tests {
             handed_over_at: None,
             attempts: 8,
             tries: 9,
+            handovers: 9,
             reason: Some(Reason::AttemptsUsedUp),
             pinned: false,
             shadow: false,

@@ -25,6 +25,8 @@ pub struct Confirmed {
     pub left_out: BTreeMap<JobState, u64>,
     /// Ids that lead nowhere.
     pub unknown: Vec<String>,
+    /// Members left as they are, because a row of theirs cannot be read: which one.
+    pub damaged: Vec<String>,
     /// Jobs that are delivered now; zero in a dry run.
     pub delivered: u64,
     /// True when nothing was written.
@@ -63,7 +65,7 @@ pub async fn confirm(
             confirmed.stopped = true;
             break;
         }
-        confirmed.delivered += write(store, now, page).await?;
+        confirmed.write(store, now, page).await?;
         deed.note(&confirmed).await?;
     }
     deed.end(&confirmed).await?;
@@ -98,15 +100,19 @@ fn uncertain(selection: &Selection) -> Selection {
     selection
 }
 
-/// Decides a page of members; says how many jobs it took effect on.
-async fn write(store: &Store, now: Timestamp, page: &[Of<JobId>]) -> Result<u64, DeskError> {
-    let keys = page.iter().map(|of| of.key).collect();
-    let meant: HashMap<MemberId, Vec<JobId>> =
-        page.iter().map(|of| (of.member.clone(), of.what.clone())).collect();
-    let decided = store.decide(Pick::Members(keys), now, now, move |view, _| {
-        let mine = meant.get(&view.member.id).into_iter().flatten();
-        (mine.map(|id| Change::Confirm(id.clone())).collect(), ())
-    });
-    let applied = decided.await?.into_iter().flat_map(|member| member.applied);
-    Ok(applied.filter(|applied| *applied).count() as u64)
+impl Confirmed {
+    /// Decides a page of members.
+    async fn write(&mut self, store: &Store, now: Timestamp, page: &[Of<JobId>]) -> Result<(), DeskError> {
+        let keys = page.iter().map(|of| of.key).collect();
+        let meant: HashMap<MemberId, Vec<JobId>> =
+            page.iter().map(|of| (of.member.clone(), of.what.clone())).collect();
+        let decisions = store.decide(Pick::Members(keys), now, now, move |view, _| {
+            let mine = meant.get(&view.member.id).into_iter().flatten();
+            (mine.map(|id| Change::Confirm(id.clone())).collect(), ())
+        });
+        let decisions = decisions.await?;
+        self.delivered += decisions.applied();
+        self.damaged.extend(decisions.damage());
+        Ok(())
+    }
 }

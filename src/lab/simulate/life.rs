@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveTime;
+use chrono::{NaiveTime, TimeDelta};
 
 use super::lessons::{Known, known_lines};
 use super::past::{Buyer, Past};
@@ -12,7 +12,7 @@ use crate::domain::calendar::instant;
 use crate::domain::catalog::{Item, Level};
 use crate::domain::change::Change;
 use crate::domain::ids::{Day, JobId, RuleId, Timestamp};
-use crate::domain::job::{Content, Delivery, JobState, OnUncertain, Outcome, RetryPolicy};
+use crate::domain::job::{Content, Delivery, JobState, Lease, OnUncertain, Outcome, RetryPolicy};
 use crate::domain::member::{Member, MemberView, Purpose};
 use crate::domain::reason::Reason;
 use crate::domain::reconcile::replan;
@@ -186,7 +186,8 @@ impl<'a> Life<'a> {
         offered.sort();
         let Some(shop) = self.shop(now) else { return };
         for (_, id) in offered {
-            let (changes, claimed) = claim(&self.view, &id, &shop, now, now);
+            let lease = Lease { from: now, span: TimeDelta::zero() };
+            let (changes, claimed) = claim(&self.view, &id, &shop, now, lease);
             for change in &changes {
                 self.note(change);
                 apply(&mut self.view, change);

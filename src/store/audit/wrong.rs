@@ -1,14 +1,15 @@
 //! Owns what finds the violations of each invariant; knows nothing of what is made of them.
 
 use crate::domain::invariant::Invariant;
+use crate::store::value::Dialect;
 
 /// Occasions, each with what names it.
 const OCCASIONS: &str = "SELECT coalesce(m.id, '?') || ' ' || o.rule || ' ' || o.cycle AS example FROM occasion o \
     LEFT JOIN member m ON m.key = o.member";
 
 /// What finds the violations of an invariant, an example each; none where rules must be asked.
-pub(super) fn violations(invariant: Invariant) -> Option<String> {
-    of_occasions(invariant).or_else(|| of_waiting(invariant)).or_else(|| of_records(invariant))
+pub(super) fn violations(invariant: Invariant, dialect: Dialect) -> Option<String> {
+    of_occasions(invariant).or_else(|| of_waiting(invariant, dialect)).or_else(|| of_records(invariant))
 }
 
 fn jobs(wrong: &str) -> String {
@@ -42,12 +43,15 @@ fn of_occasions(invariant: Invariant) -> Option<String> {
 }
 
 /// A live job may look again at a shop in shadow later than it is worth sending.
-fn of_waiting(invariant: Invariant) -> Option<String> {
+fn of_waiting(invariant: Invariant, dialect: Dialect) -> Option<String> {
     Some(match invariant {
         Invariant::LeaseWhileInFlight => {
             jobs("(j.lease_until IS NOT NULL) <> (j.state IN ('queued', 'sending'))")
         }
-        Invariant::LeaseTakenBack => jobs("j.lease_until < $1 AND j.state IN ('queued', 'sending')"),
+        Invariant::LeaseTakenBack => jobs(&format!(
+            "j.lease_until < {} - $2 AND j.state IN ('queued', 'sending')",
+            dialect.lease_clock("$1")
+        )),
         Invariant::WaitsForStatedTime => format!(
             "{} UNION ALL {}",
             jobs(
@@ -73,6 +77,9 @@ fn of_records(invariant: Invariant) -> Option<String> {
         ),
         Invariant::AttemptsOnRecord => jobs(
             "j.attempts > (SELECT count(*) FROM attempt a WHERE a.job = j.key AND a.result <> 'unreachable')",
+        ),
+        Invariant::AttemptsByHandOver => jobs(
+            "EXISTS (SELECT 1 FROM attempt a WHERE a.job = j.key AND (a.handover < 1 OR a.handover > j.handovers))",
         ),
         Invariant::HistoryEndsHere => jobs(
             "coalesce((SELECT t.state FROM transition t WHERE t.job = j.key ORDER BY t.n DESC LIMIT 1), '') \

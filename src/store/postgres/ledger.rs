@@ -9,11 +9,12 @@ use crate::domain::catalog::Catalog;
 use crate::domain::change::Change;
 use crate::domain::ids::Timestamp;
 use crate::domain::member::MemberView;
+use crate::store::StoreError;
 use crate::store::catalog::{self, CatalogCache};
-use crate::store::changes::Script;
-use crate::store::ledger::{self, Decided, Pick};
+use crate::store::decision::{Decisions, Script};
+use crate::store::ledger::{self, Pick};
 use crate::store::value::{Dialect, Statement};
-use crate::store::{MemberKey, StoreError, view};
+use crate::store::view::{self, Views};
 
 /// What to decide on, and since when contacts count.
 struct Question {
@@ -29,7 +30,7 @@ impl Postgres {
         now: Timestamp,
         caps_since: Timestamp,
         decide: F,
-    ) -> Result<Vec<Decided<R>>, StoreError>
+    ) -> Result<Decisions<R>, StoreError>
     where
         R: Send + 'static,
         F: FnMut(&MemberView, &Catalog) -> (Vec<Change>, R) + Send + 'static,
@@ -43,7 +44,7 @@ impl Postgres {
         &self,
         question: &Question,
         decide: &mut Option<F>,
-    ) -> Result<Vec<Decided<R>>, StoreError>
+    ) -> Result<Decisions<R>, StoreError>
     where
         R: Send + 'static,
         F: FnMut(&MemberView, &Catalog) -> (Vec<Change>, R) + Send + 'static,
@@ -53,24 +54,24 @@ impl Postgres {
         let tx = client.transaction().await?;
         let keys = ledger::keys(one(&tx, ledger::picked(Dialect::Postgres, pick, *now)).await?)?;
         let catalog = current(&tx, &self.catalog).await?;
-        let mut decided = Vec::with_capacity(keys.len());
+        let mut decisions = Decisions { decided: Vec::with_capacity(keys.len()), damaged: Vec::new() };
         for batch in keys.chunks(view::BATCH) {
             let answers =
                 rows(&tx, &view::questions_to_decide(Dialect::Postgres, batch, *now, *caps_since)).await?;
             let views = view::views(answers, *now)?;
             let script = aside(decide, views, Arc::clone(&catalog), *now).await?;
             let affected = execute_all(&tx, &script.statements).await?;
-            decided.extend(script.finish(&affected));
+            script.finish(&affected, &mut decisions);
         }
         tx.commit().await?;
-        Ok(decided)
+        Ok(decisions)
     }
 }
 
 /// Asks `decide` on a thread that may be busy for a while, and gives it back for the next batch.
 async fn aside<R, F>(
     decide: &mut Option<F>,
-    views: Vec<(MemberKey, MemberView)>,
+    views: Views,
     catalog: Arc<Catalog>,
     now: Timestamp,
 ) -> Result<Script<R>, StoreError>
@@ -79,15 +80,8 @@ where
     F: FnMut(&MemberView, &Catalog) -> (Vec<Change>, R) + Send + 'static,
 {
     let Some(mut asked) = decide.take() else { return Err(StoreError::Closed) };
-    let work = move || {
-        let mut script = Script::new();
-        for (key, view) in views {
-            let (changes, value) = asked(&view, &catalog);
-            script.add(key, &changes, value, now)?;
-        }
-        Ok::<_, StoreError>((script, asked))
-    };
-    let (script, asked) = tokio::task::spawn_blocking(work).await.map_err(StoreError::panicked)??;
+    let work = move || (Script::of(Dialect::Postgres, views, &catalog, now, &mut asked), asked);
+    let (script, asked) = tokio::task::spawn_blocking(work).await.map_err(StoreError::panicked)?;
     *decide = Some(asked);
     Ok(script)
 }

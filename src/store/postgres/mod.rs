@@ -2,6 +2,7 @@
 
 mod history;
 mod ledger;
+mod lock;
 
 use std::time::Duration;
 
@@ -12,16 +13,17 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Column, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::StoreError;
 use super::catalog::CatalogCache;
 use super::value::{Row, Statement, Value};
-use super::{Held, Lock, StoreError};
+
+pub(super) use lock::Session;
 
 mod layout {
     refinery::embed_migrations!("src/store/postgres/migrations");
 }
 
-/// Advisory locks of this program, per database: one for the embedded run, one while tables are made.
-const RUN_LOCK: i64 = 0x7265_706c_656e_6901;
+/// The advisory lock of this program, per database, while tables are made.
 const LAYOUT_LOCK: i64 = 0x7265_706c_656e_6902;
 
 /// A batch looks its rows up by their keys, whatever the planner thinks: it would read whole tables for 500 members, and
@@ -86,16 +88,6 @@ impl Postgres {
         let pool = pool.wait_timeout(Some(PATIENCE)).create_timeout(Some(PATIENCE)).build();
         let pool = pool.map_err(|e| StoreError::open("PostgreSQL", e))?;
         Ok(Self { config, tls, pool, catalog: CatalogCache::default() })
-    }
-
-    /// The lock lives as long as the session that took it.
-    pub async fn try_lock(&self) -> Result<Option<Lock>, StoreError> {
-        let client = match &self.tls {
-            Some(tls) => attend(self.config.connect(tls.clone()).await?),
-            None => attend(self.config.connect(NoTls).await?),
-        };
-        let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&RUN_LOCK]).await?;
-        Ok(row.try_get::<_, bool>(0)?.then_some(Lock { _held: Held::Session { _client: client } }))
     }
 
     /// Answers from one read-only snapshot.
@@ -174,16 +166,6 @@ fn tls() -> Result<MakeRustlsConnect, StoreError> {
     let config = rustls::ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions();
     let config = config.map_err(|e| StoreError::open("PostgreSQL", e))?;
     Ok(MakeRustlsConnect::new(config.with_root_certificates(roots).with_no_client_auth()))
-}
-
-/// Lets the connection run until its client is dropped.
-fn attend<S, T>((client, connection): (Client, tokio_postgres::Connection<S, T>)) -> Client
-where
-    tokio_postgres::Connection<S, T>: Future + Send + 'static,
-    <tokio_postgres::Connection<S, T> as Future>::Output: Send,
-{
-    tokio::spawn(connection);
-    client
 }
 
 /// What the queries find. They are sent together, and answered in order.

@@ -10,8 +10,8 @@ use crate::domain::change::Change;
 use crate::domain::ids::Timestamp;
 use crate::domain::member::MemberView;
 use crate::store::catalog::{self, CatalogCache};
-use crate::store::changes::Script;
-use crate::store::ledger::{self, Decided, Pick};
+use crate::store::decision::{Decisions, Script};
+use crate::store::ledger::{self, Pick};
 use crate::store::value::{Dialect, Statement};
 use crate::store::{StoreError, view};
 
@@ -22,7 +22,7 @@ impl Sqlite {
         now: Timestamp,
         caps_since: Timestamp,
         mut decide: F,
-    ) -> Result<Vec<Decided<R>>, StoreError>
+    ) -> Result<Decisions<R>, StoreError>
     where
         R: Send + 'static,
         F: FnMut(&MemberView, &Catalog) -> (Vec<Change>, R) + Send + 'static,
@@ -31,19 +31,16 @@ impl Sqlite {
         self.write(move |tx, _| {
             let keys = ledger::keys(rows(tx, &ledger::picked(Dialect::Sqlite, &pick, now))?)?;
             let catalog = current(tx, &this.catalog)?;
-            let mut decided = Vec::with_capacity(keys.len());
+            let mut decisions = Decisions { decided: Vec::with_capacity(keys.len()), damaged: Vec::new() };
             for batch in keys.chunks(view::BATCH) {
                 let questions = view::questions_to_decide(Dialect::Sqlite, batch, now, caps_since);
                 let answers = questions.iter().map(|q| rows(tx, q)).collect::<Result<_, _>>()?;
-                let mut script = Script::new();
-                for (key, view) in view::views(answers, now)? {
-                    let (changes, value) = decide(&view, &catalog);
-                    script.add(key, &changes, value, now)?;
-                }
+                let views = view::views(answers, now)?;
+                let script = Script::of(Dialect::Sqlite, views, &catalog, now, &mut decide);
                 let affected = execute_all(tx, &script.statements)?;
-                decided.extend(script.finish(&affected));
+                script.finish(&affected, &mut decisions);
             }
-            Ok(decided)
+            Ok(decisions)
         })
         .await
     }

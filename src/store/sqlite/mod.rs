@@ -76,7 +76,7 @@ impl Sqlite {
     }
 
     pub async fn try_lock(&self) -> Result<Option<Lock>, StoreError> {
-        Ok(try_lock(&self.path)?.map(|file| Lock { _held: Held::File { _file: file } }))
+        Ok(try_lock(&self.path)?.map(|file| Lock { held: Held::File { _file: file } }))
     }
 
     /// Answers from one read-only snapshot.
@@ -115,7 +115,7 @@ impl Sqlite {
         let (answer, wait) = oneshot::channel();
         let task: Task = Box::new(move |writer| {
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| task(writer)));
-            let done = done.unwrap_or_else(|panic| Err(StoreError::from_panic(&*panic)));
+            let done = done.unwrap_or_else(|panic| Err(StoreError::from_panic(&*panic, None)));
             if done.is_err() {
                 // what was learnt in a transaction that is undone is not so
                 writer.known = Known::default();

@@ -110,11 +110,12 @@ async fn a_ledger_that_was_used_well_is_sound(place: Place) {
     assert_eq!(replayed, [true]);
     assembled(&store, key, "b", 8).await;
     let amiss = async || {
-        let samples = store.audit(now, 0, now).await.unwrap().into_iter();
+        let samples = store.audit(now, TimeDelta::zero(), TimeDelta::zero()).await.unwrap().into_iter();
         samples.filter(|(_, sample)| sample.count > 0).collect::<Vec<_>>()
     };
     assert_eq!(amiss().await, []);
-    assert_eq!(store.offer(day(8), day(9), 1).await.unwrap().len(), 1);
+    let over = Lease { from: day(8), span: -TimeDelta::seconds(1) };
+    assert_eq!(store.offer(day(8), over, 1).await.unwrap().len(), 1);
     let found = amiss().await;
     assert_eq!(found.iter().map(|(what, _)| what.as_str()).collect::<Vec<_>>(), ["lease_taken_back"]);
     assert_eq!((found[0].1.count, found[0].1.examples.len()), (1, 1));

@@ -11,6 +11,7 @@ cases! {
     two_offer_at_once
     settling_records_and_moves_on
     leases_are_reclaimed
+    a_late_end_settles_no_other_hand_over
     what_is_put_off_leaves_no_trace_but_its_time
 }
 
@@ -24,6 +25,7 @@ fn settlement(key: MemberKey, id: &str, state: JobState) -> Settlement {
     let reason = (!delivered).then_some(Reason::Deferred);
     Settlement {
         job: at(key, id),
+        handover: 1,
         at: day(6),
         outcome: Outcome {
             code: Some("451".into()),
@@ -41,11 +43,11 @@ async fn offers_are_made_once_and_in_order(place: Place) {
     for (id, due) in [("b", 4), ("c", 6), ("a", 5)] {
         assembled(&store, key, id, due).await;
     }
-    assert!(store.offer(day(3), day(9), 9).await.unwrap().is_empty());
-    assert_eq!(store.offer(day(6), day(9), 1).await.unwrap(), [at(key, "b")]);
-    let rest: Vec<_> = store.offer(day(5), day(9), 9).await.unwrap().into_iter().map(|j| j.job).collect();
+    assert!(store.offer(day(3), lease(3), 9).await.unwrap().is_empty());
+    assert_eq!(store.offer(day(6), lease(6), 1).await.unwrap(), [at(key, "b")]);
+    let rest: Vec<_> = store.offer(day(5), lease(5), 9).await.unwrap().into_iter().map(|j| j.job).collect();
     assert_eq!(rest, ["a".into()]);
-    assert!(store.offer(day(5), day(9), 9).await.unwrap().is_empty());
+    assert!(store.offer(day(5), lease(5), 9).await.unwrap().is_empty());
     assert_eq!(store.in_flight().await.unwrap(), 2);
 }
 
@@ -60,17 +62,17 @@ async fn what_is_put_off_leaves_no_trace_but_its_time(place: Place) {
         store.put_off(&[deferral]).await.unwrap()
     };
     assert_eq!(put_off(day(5)).await, [false], "nobody has offered it");
-    store.offer(day(4), day(9), 9).await.unwrap();
+    store.offer(day(4), lease(4), 9).await.unwrap();
     assert_eq!(put_off(day(5)).await, [true]);
     let after = store.job(&job).await.unwrap().unwrap();
     let job_now = &after.job;
     assert_eq!((job_now.state, job_now.reason), (JobState::Scheduled, Some(Reason::Paced)));
     assert_eq!((job_now.not_before, job_now.tries, job_now.attempts), (Some(day(5)), 0, 0));
     assert_eq!((after.attempts.len(), after.transitions.len()), (0, before.transitions.len()));
-    assert!(store.offer(day(4), day(9), 9).await.unwrap().is_empty());
+    assert!(store.offer(day(4), lease(4), 9).await.unwrap().is_empty());
     assert_eq!(store.in_flight().await.unwrap(), 0);
     // never later than it is worth sending: then its end is noticed in time
-    store.offer(day(5), day(9), 9).await.unwrap();
+    store.offer(day(5), lease(5), 9).await.unwrap();
     put_off(day(99)).await;
     assert_eq!(store.job(&job).await.unwrap().unwrap().job.not_before, Some(job_now.valid_until));
 }
@@ -81,7 +83,7 @@ async fn two_offer_at_once(place: Place) {
     for i in 0..30 {
         assembled(&one, key, &i.to_string(), 4).await;
     }
-    let (a, b) = tokio::join!(one.offer(day(4), day(5), 30), two.offer(day(4), day(5), 30));
+    let (a, b) = tokio::join!(one.offer(day(4), lease(4), 30), two.offer(day(4), lease(4), 30));
     assert_eq!(a.unwrap().len() + b.unwrap().len(), 30);
     assert_eq!(one.in_flight().await.unwrap(), 30);
 }
@@ -98,7 +100,7 @@ async fn settling_records_and_moves_on(place: Place) {
 
     let done = store.job(&one).await.unwrap().unwrap();
     assert_eq!((done.job.state, done.job.attempts, done.job.tries), (JobState::Delivered, 1, 1));
-    assert_eq!(done.attempts.len(), 2, "an attempt is recorded in any case");
+    assert_eq!(done.attempts.len(), 1, "a hand-over has one end, also when it is told twice");
     assert_eq!((done.attempts[0].at, &done.attempts[0].outcome), (day(6), &group[0].outcome));
     assert_eq!(done.transitions.last().map(|t| (t.at, t.state)), Some((day(6), JobState::Delivered)));
     assert_eq!((done.key, done.member.as_str()), (key, "m"));
@@ -106,18 +108,22 @@ async fn settling_records_and_moves_on(place: Place) {
     let again = store.job(&two).await.unwrap().unwrap().job;
     assert_eq!((again.state, again.reason), (JobState::Scheduled, Some(Reason::Deferred)));
     assert_eq!((again.not_before, again.content), (Some(day(7)), Some(*content("m"))));
-    assert_eq!(store.offer(day(7), day(8), 9).await.unwrap().len(), 1, "tried again");
+    assert_eq!(store.offer(day(7), lease(7), 9).await.unwrap().len(), 1, "tried again");
 }
 
 async fn leases_are_reclaimed(place: Place) {
     let store = place.open().await;
     let key = member(&store, "m").await;
-    sending(&store, key, "sent", 5).await; // leased until day 6
-    assembled(&store, key, "queued", 5).await;
-    store.offer(day(5), day(7), 9).await.unwrap();
+    let over = Lease { from: day(6), span: -TimeDelta::seconds(1) };
     let reclaimed = |rescheduled, uncertain| Reclaimed { rescheduled, uncertain };
-    assert_eq!(store.reclaim(day(5), false, vec![]).await.unwrap(), reclaimed(0, 0));
+    let job = assembled(&store, key, "sent", 5).await;
+    store.offer(day(5), lease(5), 9).await.unwrap();
+    let start_under = |lease| Change::Start { job: job.clone(), at: day(5), lease, content: content("m") };
+    assert_eq!(apply(&store, key, day(5), vec![start_under(over)]).await, [true]);
+    assembled(&store, key, "queued", 5).await;
+    store.offer(day(5), lease(6), 9).await.unwrap();
     assert_eq!(store.reclaim(day(6), false, vec!["email".into()]).await.unwrap(), reclaimed(0, 1));
+    assert_eq!(store.reclaim(day(6), false, vec![]).await.unwrap(), reclaimed(0, 0));
     assert_eq!(store.reclaim(day(6), true, vec![]).await.unwrap(), reclaimed(1, 0), "at start: every lease");
     let lost = store.job(&"sent".into()).await.unwrap().unwrap().job;
     assert_eq!((lost.state, lost.reason), (JobState::Uncertain, Some(Reason::ProcessDied)));
@@ -127,11 +133,75 @@ async fn leases_are_reclaimed(place: Place) {
     assert_eq!(apply(&store, key, day(6), vec![skip]).await, [true]);
     sending(&store, key, "hook", 5).await;
     assert_eq!(
-        store.reclaim(day(9), false, vec!["crm".into()]).await.unwrap(),
+        store.reclaim(day(9), true, vec!["crm".into()]).await.unwrap(),
         reclaimed(1, 0),
         "the receiver dedupes"
     );
     let again = store.job(&"hook".into()).await.unwrap().unwrap().job;
     assert_eq!((again.state, again.tries, again.attempts), (JobState::Scheduled, 1, 0));
     assert_eq!(store.in_flight().await.unwrap(), 0);
+}
+
+/// A worker whose lease ran out comes back late: the job is another's by now.
+async fn a_late_end_settles_no_other_hand_over(place: Place) {
+    let store = place.open().await;
+    let key = member(&store, "m").await;
+    let job = sending(&store, key, "a", 5).await;
+    store.reclaim(day(6), true, vec![]).await.unwrap();
+    assert_eq!(apply(&store, key, day(6), vec![Change::Replay(job.clone(), day(20))]).await, [true]);
+    assert_eq!(store.offer(day(6), lease(6), 9).await.unwrap().len(), 1);
+    assert_eq!(apply(&store, key, day(6), vec![start(&job, 6)]).await, [true]);
+    let job_now = async || store.job(&job).await.unwrap().unwrap();
+    assert_eq!(job_now().await.job.handovers, 2, "a replay does not count anew");
+
+    let late = settlement(key, "a", JobState::Scheduled);
+    let other = Settlement { handover: 2, ..settlement(key, "a", JobState::Delivered) };
+    assert_eq!(store.settle(vec![late.clone()]).await.unwrap(), [false]);
+    let between = job_now().await;
+    assert_eq!((between.job.state, between.job.attempts), (JobState::Sending, 0));
+    assert_eq!(between.attempts.len(), 1, "what happened is on record");
+    assert_eq!(store.settle(vec![late, other]).await.unwrap(), [false, true]);
+    let done = job_now().await;
+    assert_eq!((done.job.state, done.job.attempts, done.attempts.len()), (JobState::Delivered, 1, 2));
+    assert_eq!(view(&store, key, day(6)).await.jobs[0].handovers, 2);
+}
+
+/// Leases of a fleet go by the server's clock, whatever the clocks of its machines say.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_an_hour_off_neither_takes_a_live_lease_nor_leaves_one_for_ever() {
+    let Some(place) = Place::postgres().await else { return };
+    let store = place.open().await;
+    let key = member(&store, "m").await;
+    let now = chrono::Utc::now();
+    for (id, off) in [("slow", TimeDelta::hours(-1)), ("fast", TimeDelta::hours(1))] {
+        assembled(&store, key, id, 5).await;
+        let offer = async |minutes| {
+            let lease = Lease { from: now + off, span: TimeDelta::minutes(minutes) };
+            assert_eq!(store.offer(day(5), lease, 9).await.unwrap().len(), 1);
+            lease
+        };
+        let taken = async |lease: Lease| {
+            let hand_over = Change::Start { job: id.into(), at: day(5), lease, content: content("m") };
+            assert_eq!(apply(&store, key, day(5), vec![hand_over]).await, [true]);
+        };
+        let back = async |by: TimeDelta| {
+            let Reclaimed { rescheduled, uncertain } = store.reclaim(now + by, false, vec![]).await.unwrap();
+            rescheduled + uncertain
+        };
+        offer(10).await;
+        assert_eq!(back(-off).await, 0, "{id}: offered");
+        store.reclaim(now, true, vec![]).await.unwrap();
+        offer(-1).await;
+        assert_eq!(back(-off).await, 1, "{id}: offered, and over");
+        let lease = offer(10).await;
+        taken(lease).await;
+        assert_eq!(back(-off).await, 0, "{id}: handed over");
+        let late = store.audit(now - off, TimeDelta::zero(), TimeDelta::days(1)).await.unwrap();
+        let late = late.into_iter().find(|(what, _)| what.as_str() == "lease_taken_back").unwrap().1;
+        assert_eq!(late.count, 0, "{id}");
+        store.reclaim(now, true, vec!["crm".into()]).await.unwrap();
+        let over = offer(-1).await;
+        taken(over).await;
+        assert_eq!(back(-off).await, 1, "{id}: handed over, and over");
+    }
 }

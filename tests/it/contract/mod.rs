@@ -1,6 +1,7 @@
 //! One suite over every engine of the store: what DESIGN asks of the ledger, it must do on each.
 
 mod backup;
+mod damage;
 mod decisions;
 mod deeds;
 mod deliveries;
@@ -16,12 +17,12 @@ use chrono::{DateTime, TimeDelta};
 use replenish::domain::catalog::Item;
 use replenish::domain::change::Change;
 use replenish::domain::ids::{Cycle, Day, JobId, ProductKey, Timestamp};
-use replenish::domain::job::{Content, Job, JobState};
+use replenish::domain::job::{Content, Job, JobState, Lease};
 use replenish::domain::lifecycle::Stage;
 use replenish::domain::member::{MemberView, Purpose};
 use replenish::domain::occasion::{Evidence, Occasion, OccasionKey, OccasionState};
 use replenish::domain::order::{LineIdentity, OrderLine};
-use replenish::store::{Decided, MemberKey, Pick, Store};
+use replenish::store::{Decided, Decisions, MemberKey, Pick, Store};
 
 /// A fresh store, and what keeps its place alive.
 pub struct Place {
@@ -101,11 +102,17 @@ pub async fn sleep(store: &Store, key: MemberKey) {
 
 /// Applies changes to one member at `now`; which took effect.
 pub async fn apply(store: &Store, key: MemberKey, now: Timestamp, changes: Vec<Change>) -> Vec<bool> {
-    let decided =
-        store.decide(Pick::Members(vec![key]), now, day(0), move |_, _| (changes.clone(), ())).await.unwrap();
-    let [Decided { member, applied, .. }] = decided.try_into().unwrap();
+    let decisions =
+        store.decide(Pick::Members(vec![key]), now, day(0), move |_, _| (changes.clone(), ())).await;
+    let [Decided { member, applied, .. }] = whole(decisions.unwrap()).try_into().unwrap();
     assert_eq!(member, key);
     applied
+}
+
+/// What was decided of all of them.
+pub fn whole<R>(decisions: Decisions<R>) -> Vec<Decided<R>> {
+    assert!(decisions.damaged.is_empty(), "{:?}", decisions.damaged);
+    decisions.decided
 }
 
 pub async fn view(store: &Store, key: MemberKey, now: Timestamp) -> MemberView {
@@ -119,7 +126,7 @@ pub async fn awake(store: &Store, now: Timestamp) -> Vec<MemberKey> {
 
 pub async fn picked(store: &Store, pick: Pick, now: Timestamp) -> Vec<MemberKey> {
     let decided = store.decide(pick, now, day(0), |_, _| (Vec::new(), ())).await.unwrap();
-    decided.into_iter().map(|d| d.member).collect()
+    whole(decided).into_iter().map(|d| d.member).collect()
 }
 
 pub fn occasion(cycle: &str, due: i64) -> Occasion {
@@ -170,6 +177,7 @@ pub fn job(id: &str, due: i64, now: i64) -> Job {
         handed_over_at: None,
         attempts: 0,
         tries: 0,
+        handovers: 0,
         reason: None,
         pinned: false,
         shadow: false,
@@ -204,15 +212,20 @@ pub async fn assembled(store: &Store, key: MemberKey, id: &str, due: i64) -> Job
     id.into()
 }
 
+/// A lease of a day, from the n-th one on.
+pub fn lease(n: i64) -> Lease {
+    Lease { from: day(n), span: TimeDelta::days(1) }
+}
+
 /// The hand-over of `job` on day `due`, under a lease of a day.
 pub fn start(job: &JobId, due: i64) -> Change {
-    Change::Start { job: job.clone(), at: day(due), lease_until: day(due + 1), content: content("m") }
+    Change::Start { job: job.clone(), at: day(due), lease: lease(due), content: content("m") }
 }
 
 /// The same, offered and handed over.
 pub async fn sending(store: &Store, key: MemberKey, id: &str, due: i64) -> JobId {
     let job = assembled(store, key, id, due).await;
-    assert_eq!(store.offer(day(due), day(due + 1), 100).await.unwrap().len(), 1);
+    assert_eq!(store.offer(day(due), lease(due), 100).await.unwrap().len(), 1);
     let start = start(&job, due);
     assert_eq!(apply(store, key, day(due), vec![start]).await, [true]);
     job

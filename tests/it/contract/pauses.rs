@@ -40,7 +40,7 @@ async fn pauses_are_kept_and_seen(place: Place) {
     assert_eq!(since, [all, (rule.clone(), day(2), "reason 9"), (channel.clone(), day(3), "reason 3")]);
     let decided =
         store.decide(Pick::Members(vec![key]), day(4), day(0), |view, _| (vec![], view.pauses.clone()));
-    let seen = decided.await.unwrap().remove(0).value;
+    let seen = whole(decided.await.unwrap()).remove(0).value;
     assert_eq!(seen, view(&store, key, day(4)).await.pauses);
     assert_eq!(seen.len(), 3);
     assert!(store.resume(&rule).await.unwrap());
@@ -78,22 +78,22 @@ async fn resuming_lets_go_of_what_waited(place: Place) {
     ];
     apply(&store, key, day(5), changes).await;
     let id = assembled(&store, key, "3", 5).await;
-    store.offer(day(5), day(6), 9).await.unwrap();
+    store.offer(day(5), lease(5), 9).await.unwrap();
     let gone = assembled(&store, key, "4", 5).await;
     let slow = assembled(&store, key, "5", 5).await;
-    store.offer(day(5), day(6), 9).await.unwrap();
+    store.offer(day(5), lease(5), 9).await.unwrap();
     let defer = |id: &JobId, reason| Change::Defer(id.clone(), day(15), reason);
     let deferred = [(&id, Reason::Paused), (&gone, Reason::EndpointGone), (&slow, Reason::Throttled)];
     apply(&store, key, day(5), deferred.map(|(id, reason)| defer(id, reason)).into()).await;
     store.pause(pause(PauseScope::All, 5)).await.unwrap();
     assert_eq!(picked(&store, Pick::Due(9), day(6)).await, []);
-    assert_eq!(store.offer(day(6), day(7), 9).await.unwrap(), []);
+    assert_eq!(store.offer(day(6), lease(6), 9).await.unwrap(), []);
     assert!(store.resume(&PauseScope::All).await.unwrap());
     assert_eq!(picked(&store, Pick::Due(9), day(6)).await, [key]);
     let seen = view(&store, key, day(6)).await.occasions;
     assert_eq!((seen[0].held_until, seen[0].held_for), (None, None));
     assert_eq!(seen[1].held_for, Some(Reason::OutOfStock), "of no concern");
-    let offered = store.offer(day(6), day(7), 9).await.unwrap();
+    let offered = store.offer(day(6), lease(6), 9).await.unwrap();
     let offered: BTreeSet<_> = offered.iter().map(|o| &o.job).collect();
     assert_eq!(offered, [&id, &gone].into(), "what only waits for its peer goes on waiting");
     assert_eq!(store.job(&id).await.unwrap().unwrap().job.reason, None);
@@ -123,7 +123,7 @@ async fn resuming_misses_nothing_that_a_decision_holds(place: Place) {
         let resuming = store.clone();
         let resumed = tokio::spawn(async move { resuming.resume(&PauseScope::All).await.unwrap() });
         go_on.send(()).unwrap();
-        assert_eq!(decision.await.unwrap()[0].applied, [true]);
+        assert_eq!(whole(decision.await.unwrap())[0].applied, [true]);
         assert!(resumed.await.unwrap());
         assert_eq!(picked(&store, Pick::Due(9), day(6)).await, [key], "round {round}");
     }

@@ -23,7 +23,7 @@ const EACH: usize = 200;
 
 /// Hands over and delivers everything that is due on day `n`.
 async fn deliver(store: &Store, n: i64) -> usize {
-    let offered = store.offer(day(n), day(n + 1), 5_000).await.unwrap();
+    let offered = store.offer(day(n), lease(n), 5_000).await.unwrap();
     let mut by_member: BTreeMap<MemberKey, Vec<JobRef>> = BTreeMap::new();
     for job in offered.iter().cloned() {
         by_member.entry(MemberKey(job.member)).or_default().push(job);
@@ -32,6 +32,7 @@ async fn deliver(store: &Store, n: i64) -> usize {
         apply(store, key, day(n), jobs.iter().map(|at| start(&at.job, n)).collect()).await;
         let settled = |job| Settlement {
             job,
+            handover: 1,
             at: day(n),
             outcome: Outcome { code: Some("200".into()), ..Outcome::new(Delivery::Delivered, None) },
             settled: Settled {

@@ -1,9 +1,10 @@
 //! A ledger on paper: one member's view, with changes applied in memory and jobs offered, settled and lost by hand.
 
+use chrono::TimeDelta;
 use replenish::domain::apply::apply;
 use replenish::domain::change::Change;
 use replenish::domain::ids::{JobId, Timestamp};
-use replenish::domain::job::{Delivery, Job, JobState, Outcome, RetryPolicy};
+use replenish::domain::job::{Delivery, Job, JobState, Lease, Outcome, RetryPolicy};
 use replenish::domain::member::MemberView;
 use replenish::domain::occasion::Occasion;
 use replenish::domain::order::Line;
@@ -85,4 +86,9 @@ impl Paper {
             job.state = JobState::Scheduled;
         }
     }
+}
+
+/// On paper a lease ends when the paper says so.
+pub fn lease(now: Timestamp) -> Lease {
+    Lease { from: now, span: TimeDelta::minutes(5) }
 }

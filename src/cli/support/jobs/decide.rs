@@ -77,7 +77,7 @@ impl ResolveArgs {
                     let done = resend(&desk.store, &desk.knowledge, now, &selection, act).await?;
                     sent(&done, language, out)
                 }
-                stopped => finish(stopped, &plan, &plan.unknown, language, out),
+                stopped => finish(stopped, &plan, (&plan.unknown, &plan.damaged), language, out),
             };
         }
         let plan = confirm(&desk.store, &desk.knowledge, now, &selection, Act::DryRun).await?;
@@ -89,9 +89,9 @@ impl ResolveArgs {
                 let (mandate, _watch) = args.mandate(desk);
                 let done = confirm(&desk.store, &desk.knowledge, now, &selection, Act::Go(&mandate)).await?;
                 let said = plans::confirmed(done.delivered, language);
-                ended(&done, &done.unknown, done.stopped, said, language, out)
+                ended(&done, (&done.unknown, &done.damaged), done.stopped, said, language, out)
             }
-            stopped => finish(stopped, &plan, &plan.unknown, language, out),
+            stopped => finish(stopped, &plan, (&plan.unknown, &plan.damaged), language, out),
         }
     }
 }
@@ -109,7 +109,7 @@ impl DecideArgs {
                 let done = replay(&desk.store, &desk.knowledge, now, &selection, Act::Go(&mandate)).await?;
                 sent(&done, language, out)
             }
-            stopped => finish(stopped, &plan, &plan.unknown, language, out),
+            stopped => finish(stopped, &plan, (&plan.unknown, &plan.damaged), language, out),
         }
     }
 
@@ -127,9 +127,9 @@ impl DecideArgs {
                 let (mandate, _watch) = self.mandate(desk);
                 let done = cancel(&desk.store, &desk.knowledge, now, &selection, Act::Go(&mandate)).await?;
                 let said = plans::cancelled(done.cancelled, language);
-                ended(&done, &done.unknown, done.stopped, said, language, out)
+                ended(&done, (&done.unknown, &done.damaged), done.stopped, said, language, out)
             }
-            stopped => finish(stopped, &plan, &plan.unknown, language, out),
+            stopped => finish(stopped, &plan, (&plan.unknown, &plan.damaged), language, out),
         }
     }
 
@@ -196,7 +196,7 @@ impl Drop for Watch {
 fn finish<T: Serialize>(
     how: GoOn,
     plan: &T,
-    unknown: &[String],
+    amiss: Amiss<'_>,
     language: Language,
     out: Output,
 ) -> anyhow::Result<ExitCode> {
@@ -212,17 +212,17 @@ fn finish<T: Serialize>(
         })?;
         return Ok(ExitCode::from(crate::cli::USAGE));
     }
-    Ok(found(unknown))
+    found(amiss, out)
 }
 
 fn sent(done: &Replayed, language: Language, out: Output) -> anyhow::Result<ExitCode> {
-    ended(done, &done.unknown, done.stopped, plans::replayed(done, language), language, out)
+    ended(done, (&done.unknown, &done.damaged), done.stopped, plans::replayed(done, language), language, out)
 }
 
 /// Says what was done. To be broken off is a failure, whatever was done before.
 fn ended<T: Serialize>(
     done: &T,
-    unknown: &[String],
+    amiss: Amiss<'_>,
     stopped: bool,
     said: String,
     language: Language,
@@ -240,10 +240,15 @@ fn ended<T: Serialize>(
         })?;
         return Ok(ExitCode::FAILURE);
     }
-    Ok(found(unknown))
+    found(amiss, out)
 }
 
-/// An id that leads nowhere is a failure, whatever became of the others.
-fn found(unknown: &[String]) -> ExitCode {
-    if unknown.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+/// Ids that lead nowhere, and damaged rows.
+type Amiss<'a> = (&'a [String], &'a [String]);
+
+/// An id that leads nowhere is a failure, and so is a member whose rows cannot be read, whatever became of the others.
+fn found((unknown, damaged): Amiss<'_>, out: Output) -> anyhow::Result<ExitCode> {
+    damaged.iter().try_for_each(|damage| out.note(damage))?;
+    let all_well = unknown.is_empty() && damaged.is_empty();
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -165,6 +165,7 @@ CREATE TABLE job (
     sent_to        TEXT,                                -- the e-mail address, in lower case, of the last hand-over by e-mail
     attempts       BIGINT NOT NULL,
     tries          BIGINT NOT NULL,
+    handovers      BIGINT NOT NULL DEFAULT 0,          -- ever made: each has its number
     reason         TEXT,
     pinned         BOOLEAN NOT NULL,
     shadow         BOOLEAN NOT NULL,
@@ -188,16 +189,17 @@ CREATE TABLE moved (
 );
 
 CREATE TABLE attempt (
-    n      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    job    BIGINT NOT NULL,
-    at     BIGINT NOT NULL,
-    result TEXT NOT NULL,
-    reason TEXT,
-    code   TEXT,
-    reply  TEXT,
-    relay  TEXT
+    n        BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    job      BIGINT NOT NULL,
+    handover BIGINT NOT NULL,                          -- the number of the hand-over whose end it is
+    at       BIGINT NOT NULL,
+    result   TEXT NOT NULL,
+    reason   TEXT,
+    code     TEXT,
+    reply    TEXT,
+    relay    TEXT
 );
-CREATE INDEX attempt_job ON attempt (job);
+CREATE UNIQUE INDEX attempt_handover ON attempt (job, handover);
 
 -- What came back about messages and addresses. No address stands here: the identity is a hash.
 CREATE TABLE feedback (

@@ -165,6 +165,7 @@ CREATE TABLE job (
     sent_to        TEXT,                                -- the e-mail address, in lower case, of the last hand-over by e-mail
     attempts       INTEGER NOT NULL,
     tries          INTEGER NOT NULL,
+    handovers      INTEGER NOT NULL DEFAULT 0,          -- ever made: each has its number
     reason         TEXT,
     pinned         INTEGER NOT NULL,
     shadow         INTEGER NOT NULL,
@@ -188,16 +189,17 @@ CREATE TABLE moved (
 ) STRICT;
 
 CREATE TABLE attempt (
-    n      INTEGER PRIMARY KEY,
-    job    INTEGER NOT NULL,
-    at     INTEGER NOT NULL,
-    result TEXT NOT NULL,
-    reason TEXT,
-    code   TEXT,
-    reply  TEXT,
-    relay  TEXT
+    n        INTEGER PRIMARY KEY,
+    job      INTEGER NOT NULL,
+    handover INTEGER NOT NULL,                          -- the number of the hand-over whose end it is
+    at       INTEGER NOT NULL,
+    result   TEXT NOT NULL,
+    reason   TEXT,
+    code     TEXT,
+    reply    TEXT,
+    relay    TEXT
 ) STRICT;
-CREATE INDEX attempt_job ON attempt (job);
+CREATE UNIQUE INDEX attempt_handover ON attempt (job, handover);
 
 -- What came back about messages and addresses. No address stands here: the identity is a hash.
 CREATE TABLE feedback (
