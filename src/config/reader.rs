@@ -196,19 +196,16 @@ impl<'a> Section<'a> {
         let pairs = json!({ "type": "object", "additionalProperties": kind.schema });
         self.teach(key, |keys, path| keys.value(path, &pairs));
         let Some(node) = node else { return Vec::new() };
-        let path = self.path_to(key);
+        let (path, example) = (self.path_to(key), format!("{{ {} = {} }}", keys.example, kind.example));
+        let example = format!("write for example `{key} = {example}`");
         let Value::Table(table) = &node.value else {
-            self.note_type(
-                &path,
-                node,
-                "a table",
-                &format!("write for example `{key} = {{ en = {} }}`", kind.example),
-            );
+            self.note_type(&path, node, "a table", &example);
             return Vec::new();
         };
         let pair = |e: &Entry| {
             let name = Node { value: Value::Text(e.key.clone()), at: e.at.clone() };
-            self.understand(key, &name, keys).zip(self.understand(key, &e.node, kind))
+            let name = self.understand_as(&path, &name, keys, &example);
+            name.zip(self.understand_as(&format!("{path}.{}", e.key), &e.node, kind, &example))
         };
         table.iter().filter_map(pair).collect()
     }
@@ -287,20 +284,26 @@ impl<'a> Section<'a> {
     }
 
     fn understand<T>(&self, key: &str, node: &Node, kind: &Kind<'_, T>) -> Option<T> {
+        let example = format!("write for example `{key} = {}`", kind.example);
+        self.understand_as(&self.path_to(key), node, kind, &example)
+    }
+
+    /// The value, known by its whole name; `example` says how it might be written.
+    fn understand_as<T>(&self, path: &str, node: &Node, kind: &Kind<'_, T>, example: &str) -> Option<T> {
         if matches!(node.value, Value::Broken) {
             return None;
         }
-        let path = self.path_to(key);
-        let example = format!("write for example `{key} = {}`", kind.example);
         match kind.understand(&node.value) {
             Ok(value) => return Some(value),
             // An environment variable has no type of its own: what cannot be understood is a bad value.
             Err(Fault::Type) if !matches!(node.value, Value::Word(_)) => {
-                self.note_type(&path, node, &kind.name, &example);
+                self.note_type(path, node, &kind.name, example);
             }
             Err(fault) => {
-                let advice =
-                    if let Fault::Value(advice) = fault { format!("{advice}; {example}") } else { example };
+                let advice = match fault {
+                    Fault::Value(advice) => format!("{advice}; {example}"),
+                    Fault::Type => example.to_owned(),
+                };
                 let message = format!("`{path}` is {}, which is not {}", shown(&node.value), kind.name);
                 self.problems.add(&node.at, message, advice);
             }

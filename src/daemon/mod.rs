@@ -11,6 +11,7 @@ mod learn;
 mod lock;
 mod moved;
 mod once;
+mod outage;
 mod planner;
 mod readiness;
 mod reload;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::run::deliver_until;
 use super::tally::Count;
-use super::{Parts, assembler, dispatcher, keeper, learn, planner, restored, retention};
+use super::{Parts, assembler, dispatcher, keeper, learn, outage, planner, restored, retention};
 use crate::store::Lock;
 
 /// How often a pass looks whether all is done.
@@ -57,6 +57,7 @@ async fn pass(parts: Arc<Parts>, stop: CancellationToken) -> anyhow::Result<Once
     if parts.redis.is_none() {
         keeper::reclaim(&parts, true).await.context("the ledger cannot be taken over")?;
     }
+    outage::look(&parts).await.context("the ledger does not answer")?;
     if parts.knowledge().priors.version.is_empty() {
         let knowledge = parts.knowledge();
         let learnt = learn(&parts.store, &knowledge.rules, knowledge.zone, parts.clock.now()).await;
@@ -64,6 +65,7 @@ async fn pass(parts: Arc<Parts>, stop: CancellationToken) -> anyhow::Result<Once
         parts.know(|knowledge| knowledge.priors = Arc::new(learnt.priors));
     }
     planner::plan_awake(&parts).await.context("planning failed")?;
+    outage::note(&parts).await.context("the ledger does not answer")?;
     assembler::assemble_due(&parts).await.context("assembling failed")?;
     let finished = CancellationToken::new();
     let worker = tokio::spawn(deliver_until(parts.clone(), finished.clone()));

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::deliver::Deliveries;
 use super::planner::PlanError;
-use super::{Parts, assembler, dispatcher, keeper, learn, lock, planner, restored, retention};
+use super::{Parts, assembler, dispatcher, keeper, learn, lock, outage, planner, restored, retention};
 use crate::domain::ids::{Day, Timestamp};
 use crate::domain::shop::Knowledge;
 use crate::queue::{Health, Transport, WorkerOptions, work};
@@ -25,6 +25,8 @@ const PLANNER_TURN: Duration = Duration::from_millis(500);
 const LAST_TURN: Duration = Duration::from_secs(5);
 /// How often the ledger is asked what it alone knows: the age of the orders, what is paused.
 const LOOK_TURN: Duration = Duration::from_secs(1);
+/// How often a planner notes that it is at work.
+const NOTE_TURN: Duration = Duration::from_secs(60);
 /// How often leases are looked after.
 const KEEPER_TURN: Duration = Duration::from_secs(5);
 /// How often a batch of old jobs is moved out.
@@ -69,6 +71,10 @@ pub async fn run(
 
 /// Starts the loops, and ends them.
 async fn work_until(parts: Arc<Parts>, role: Role, stop: CancellationToken) -> anyhow::Result<()> {
+    let plans = role == Role::All || role == Role::Planner;
+    if plans {
+        outage::look(&parts).await.context("the ledger does not answer")?;
+    }
     let loops = TaskTracker::new();
     let (p, paused) = (parts.clone(), Arc::default());
     loops.spawn(turns(stop.clone(), LOOK_TURN, move || look_turn(p.clone(), Arc::clone(&paused))));
@@ -76,7 +82,7 @@ async fn work_until(parts: Arc<Parts>, role: Role, stop: CancellationToken) -> a
         let p = parts.clone();
         loops.spawn(turns(stop.clone(), KEEPER_TURN, move || rules_turn(p.clone())));
     }
-    if role == Role::All || role == Role::Planner {
+    if plans {
         start_planner(&loops, &parts, &stop);
     }
     if role == Role::All || role == Role::Worker {
@@ -95,6 +101,8 @@ async fn work_until(parts: Arc<Parts>, role: Role, stop: CancellationToken) -> a
 fn start_planner(loops: &TaskTracker, parts: &Arc<Parts>, stop: &CancellationToken) {
     let p = parts.clone();
     loops.spawn(turns(stop.clone(), PLANNER_TURN, move || plan_turn(p.clone())));
+    let p = parts.clone();
+    loops.spawn(turns(stop.clone(), NOTE_TURN, move || note_turn(p.clone())));
     let p = parts.clone();
     loops.spawn(turns(stop.clone(), KEEPER_TURN, move || reclaim_turn(p.clone())));
     let p = parts.clone();
@@ -124,6 +132,8 @@ where
 }
 
 async fn plan_turn(parts: Arc<Parts>) {
+    // What fails here fails below as well, and is told there.
+    let _ = outage::look(&parts).await;
     let in_force = planner::stand_back(&parts).await;
     if matches!(in_force, Err(PlanError::OtherRules(_))) {
         return parts.readiness.note("planner", &in_force);
@@ -168,6 +178,11 @@ fn is_learnt(knowledge: &Knowledge, now: Timestamp) -> bool {
     let levels: BTreeSet<_> = knowledge.priors.levels().map(|(level, _)| level).collect();
     knowledge.priors.version.get(..10).is_some_and(|day| day >= today.as_str())
         && knowledge.rules.levels().is_subset(&levels)
+}
+
+/// An outage of the ledger is told by every other turn.
+async fn note_turn(parts: Arc<Parts>) {
+    let _ = outage::note(&parts).await;
 }
 
 async fn reclaim_turn(parts: Arc<Parts>) {

@@ -55,8 +55,8 @@ pub enum DeskError {
         "job `{0}` was moved out on {1}: look for it in the archive folder of [retention], if there is one"
     )]
     MovedOut(JobId, chrono::NaiveDate),
-    /// An open occasion's id that leads nowhere.
-    #[error("no open occasion `{0}` is known: it may have become a job, see `jobs list --member`")]
+    /// An occasion's id that leads nowhere.
+    #[error("no planned message `{0}` is known: it may have become a job, see `jobs list --member`")]
     UnknownOccasion(String),
     /// The ledger failed; nothing of this step was written.
     #[error("the ledger does not answer")]

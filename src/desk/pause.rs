@@ -31,6 +31,13 @@ pub struct PauseLine {
     pub since: Timestamp,
 }
 
+impl PauseLine {
+    /// True when it is a pause of this very scope.
+    pub fn is(&self, scope: &PauseScope) -> bool {
+        self.scope == scope.kind() && self.name.as_deref() == scope.name()
+    }
+}
+
 /// Pauses in every process; what is being handed over at this moment escapes.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::foresee::{Foreseen, foresee};
+use super::pause::{self, PauseLine};
 use super::{DeskError, PAGE};
 use crate::domain::budget::shop_day;
 use crate::domain::change::Change;
@@ -34,6 +35,8 @@ pub struct DryRun {
     pub skipped: BTreeMap<Reason, u64>,
     /// Why what is due goes later; for the daily budget, in messages.
     pub held: BTreeMap<Reason, u64>,
+    /// What is paused.
+    pub paused: Vec<PauseLine>,
 }
 
 /// Plans every member in memory. `progress` is told how many members are done.
@@ -48,7 +51,7 @@ pub async fn plan(
 ) -> Result<DryRun, DeskError> {
     let catalog = store.catalog().await?;
     let shop = knowledge.shop(&catalog);
-    let mut run = DryRun::default();
+    let mut run = DryRun { paused: pause::list(store).await?, ..DryRun::default() };
     let mut after = None;
     loop {
         let page = store.views(after, PAGE, now, knowledge.caps_since(now)).await?;

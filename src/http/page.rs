@@ -24,11 +24,20 @@ const POLICY: &str = "default-src 'none'; style-src 'sha256-PaGI67txBeNoqaINvZ5d
 
 /// The choices that are left, one button each, after what is stopped already.
 pub(super) fn choices(choices: &Choices, shop: &Shop) -> Response {
+    choices_after(StatusCode::OK, "", choices, shop)
+}
+
+/// The same, for a form that says none of them.
+pub(super) fn not_understood(choices: &Choices, shop: &Shop) -> Response {
+    choices_after(StatusCode::BAD_REQUEST, words::not_understood(choices.language), choices, shop)
+}
+
+fn choices_after(status: StatusCode, first: &str, choices: &Choices, shop: &Shop) -> Response {
     let language = choices.language;
     if choices.stopped.all {
-        return whole(StatusCode::OK, language, &words::all_stopped(language, shop));
+        return whole(status, language, &words::all_stopped(language, shop));
     }
-    let mut page = words::heading(language).to_owned();
+    let mut page = format!("{}{first}", words::heading(language));
     let standing = words::standing(choices);
     if standing.is_empty() {
         page += words::nothing_changed(language);
@@ -43,7 +52,7 @@ pub(super) fn choices(choices: &Choices, shop: &Shop) -> Response {
         );
     }
     page += "</form>";
-    whole(StatusCode::OK, language, &page)
+    whole(status, language, &page)
 }
 
 /// What is not stopped yet and can be.

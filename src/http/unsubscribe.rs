@@ -18,10 +18,10 @@ pub(super) async fn show(State(face): State<Face>, token: Token) -> Response {
     }
 }
 
-/// Stops, and says what is stopped now.
+/// Stops, and says what is stopped now. What is no choice of ours stops nothing, and shows the choices again.
 pub(super) async fn stop(State(face): State<Face>, token: Token, body: Bytes) -> Response {
     let Some((token, choices)) = known(&face, token).await else { return page::unknown() };
-    let choice = choice(&body);
+    let Some(choice) = choice(&body) else { return page::not_understood(&choices, &face.shop) };
     if !(face.stop)(token.clone(), choice).await {
         return page::not_stopped(choices.language);
     }
@@ -37,20 +37,26 @@ async fn known(face: &Face, token: Token) -> Option<(String, Choices)> {
     Some((token, choices))
 }
 
-/// Whoever takes the trouble to stop messages stops all of them, unless the form says which. Mail providers send
-/// `List-Unsubscribe=One-Click`, as a form of either kind.
-fn choice(body: &[u8]) -> Choice {
-    let said = |pair: &[u8]| match pair.trim_ascii() {
+/// Whoever takes the trouble to stop messages stops all of them, unless the form says which; none for a form that says
+/// what we do not know, or two things at once. Mail providers send `List-Unsubscribe=One-Click`, as a form of either kind.
+fn choice(body: &[u8]) -> Option<Choice> {
+    let pairs = || body.split(|byte| *byte == b'&').map(<[u8]>::trim_ascii);
+    if pairs().any(|pair| pair == b"List-Unsubscribe=One-Click") {
+        return Some(Choice::All);
+    }
+    let said = |pair: &[u8]| match pair {
         b"choice=item" => Some(Choice::Items),
         b"choice=reminders" | b"purpose=reminder" => Some(Choice::Reminders),
         b"choice=later" => Some(Choice::Later),
-        b"choice=all" | b"purpose=all" | b"List-Unsubscribe=One-Click" => Some(Choice::All),
+        b"choice=all" | b"purpose=all" => Some(Choice::All),
         _ => None,
     };
-    let said: Vec<Choice> = body.split(|byte| *byte == b'&').filter_map(said).collect();
-    match said[..] {
+    let names_one = |pair: &&[u8]| pair.starts_with(b"choice=") || pair.starts_with(b"purpose=");
+    let chosen: Vec<Option<Choice>> = pairs().filter(names_one).map(said).collect();
+    match chosen[..] {
+        [] => Some(Choice::All),
         [one] => one,
-        _ => Choice::All,
+        _ => None,
     }
 }
 
@@ -66,17 +72,14 @@ mod tests {
             "",
             "purpose=all",
             "choice=all",
-            "choice=",
-            "choice=everything",
             "List-Unsubscribe=One-Click",
             "List-Unsubscribe=One-Click&choice=later",
-            "choice=later&choice=item",
-            "purpose=",
+            "choice=everything&List-Unsubscribe=One-Click",
             "xpurpose=reminder",
             "\u{0}",
             multipart,
         ] {
-            assert_eq!(choice(all.as_bytes()), Choice::All, "{all}");
+            assert_eq!(choice(all.as_bytes()), Some(Choice::All), "{all}");
         }
         for (body, expected) in [
             ("purpose=reminder", Choice::Reminders),
@@ -86,7 +89,12 @@ mod tests {
             ("choice=item", Choice::Items),
             ("choice=later\r\n", Choice::Later),
         ] {
-            assert_eq!(choice(body.as_bytes()), expected, "{body}");
+            assert_eq!(choice(body.as_bytes()), Some(expected), "{body}");
+        }
+        for unknown in
+            ["choice=", "choice=everything", "purpose=", "choice=later&choice=item", "choice=item&purpose=x"]
+        {
+            assert_eq!(choice(unknown.as_bytes()), None, "{unknown}");
         }
     }
 }

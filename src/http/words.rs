@@ -26,6 +26,14 @@ pub(super) fn nothing_changed(language: Language) -> &'static str {
     }
 }
 
+/// A form that was not ours, or came damaged.
+pub(super) fn not_understood(language: Language) -> &'static str {
+    match language {
+        Language::English => "<p>We could not tell what you chose. Please choose again.</p>",
+        Language::Chinese => "<p>無法辨識你的選擇，請重新選擇。</p>",
+    }
+}
+
 /// What is asked above the buttons.
 pub(super) fn question(language: Language) -> &'static str {
     match language {

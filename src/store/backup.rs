@@ -85,7 +85,8 @@ fn remember(gap: Gap) -> Statement {
     note(GAP, &format!("{} {}", gap.from.timestamp_millis(), gap.until.timestamp_millis()))
 }
 
-fn instant(key: &'static str, text: &str) -> Result<Timestamp, StoreError> {
+/// The time that a row of `meta` names, in milliseconds.
+pub(super) fn instant(key: &'static str, text: &str) -> Result<Timestamp, StoreError> {
     let at = text.parse().map_err(|_| format!("`{text}` is no time")).and_then(time);
     at.map_err(|why| StoreError::corrupt("meta", key, why))
 }

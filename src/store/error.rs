@@ -26,17 +26,20 @@ pub enum StoreError {
     },
     /// A newer version has been here.
     #[error(
-        "the ledger has layout {found}, this program knows {known}: upgrade replenish, or go back to the old data"
+        "the ledger has layout {found}, made by a newer replenish, and only programs that know layout {works_with} can work \
+         with it, while this one knows {known}: upgrade this replenish to the version of the others"
     )]
     Newer {
         /// The database's layout.
         found: i64,
+        /// The oldest layout whose programs can work with it.
+        works_with: i64,
         /// The newest that this program knows.
         known: i64,
     },
     /// The tables could not be brought to this version's layout.
     #[error("cannot bring the ledger to this version's layout: {0}")]
-    Migrate(String),
+    Migrate(#[from] refinery::Error),
     /// Another process holds the database.
     #[error("another process holds the ledger: {0}; try again when it is done, or stop it")]
     Busy(String),
@@ -123,8 +126,13 @@ impl StoreError {
 
     /// True when PostgreSQL broke off one of two transactions that stood in each other's way: the same again may pass.
     pub(super) fn is_conflict(&self) -> bool {
-        let StoreError::Postgres(_, e) = self else { return false };
-        matches!(e.code(), Some(c) if *c == SqlState::T_R_SERIALIZATION_FAILURE || *c == SqlState::T_R_DEADLOCK_DETECTED)
+        let cause = match self {
+            StoreError::Postgres(_, e) => Some(e),
+            StoreError::Migrate(e) => e.source().and_then(|cause| cause.downcast_ref()),
+            _ => None,
+        };
+        let code = cause.and_then(tokio_postgres::Error::code);
+        matches!(code, Some(c) if *c == SqlState::T_R_SERIALIZATION_FAILURE || *c == SqlState::T_R_DEADLOCK_DETECTED)
     }
 }
 

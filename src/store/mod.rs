@@ -15,8 +15,10 @@ mod error;
 mod feedback;
 mod forget;
 mod history;
+mod layout;
 mod ledger;
 mod merge;
+mod outage;
 mod pauses;
 mod people;
 mod postgres;
@@ -41,6 +43,7 @@ pub use feedback::{About, Addressee, Returned};
 pub use forget::{Erased, ForgetKey};
 pub use history::Stored;
 pub use ledger::{Deferral, JobRef, Pick, Reclaimed, Settlement};
+pub use outage::Outage;
 pub use pauses::Pause;
 pub use people::{Standing, Whom};
 pub use search::{Attempt, JobFilter, JobRecord, Listed, ListedAs, Transition};
@@ -107,7 +110,8 @@ impl Store {
     /// this version's layout.
     ///
     /// # Errors
-    /// When it cannot be opened, was made by a newer version, or must be migrated while another process holds it.
+    /// When it cannot be opened, was made by a version whose layout this one cannot work with, or must be migrated while
+    /// another process holds it.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let engine = match url.split_once(':') {
             Some(("sqlite", path)) if !path.is_empty() => {

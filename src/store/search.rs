@@ -1,4 +1,4 @@
-//! Owns what support staff find in the ledger: jobs, open occasions, counts; changes nothing.
+//! Owns what support staff find in the ledger: jobs, occasions that have none, counts; changes nothing.
 
 use super::rows::{self, delivery};
 use super::value::{Row, Statement, Value};
@@ -6,10 +6,10 @@ use super::{MemberKey, Store, StoreError};
 use crate::domain::deed::DeedKind;
 use crate::domain::ids::{ChannelName, JobId, MemberId, OrderId, RuleId, Timestamp};
 use crate::domain::job::{Job, JobState, Outcome};
-use crate::domain::occasion::Occasion;
+use crate::domain::occasion::{Occasion, OccasionState};
 use crate::domain::reason::Reason;
 
-/// What to look for among jobs (and open occasions, which count as `scheduled`); all given filters must hold.
+/// What to look for among jobs, and occasions without one: see [`ListedAs::state`]. All given filters must hold.
 #[derive(Debug, Clone, Default)]
 pub struct JobFilter {
     /// In one of these states; empty for any.
@@ -24,7 +24,7 @@ pub struct JobFilter {
     pub order: Option<OrderId>,
     /// This job.
     pub job: Option<JobId>,
-    /// On this channel: no open occasion has one yet.
+    /// On this channel: no occasion has one yet.
     pub channel: Option<ChannelName>,
     /// Due at this time or later.
     pub since: Option<Timestamp>,
@@ -54,11 +54,24 @@ pub struct Listed {
 pub enum ListedAs {
     /// A job; without its content unless that was asked for.
     Job(Job),
-    /// An open occasion, without its evidence: no job speaks for it yet.
+    /// An occasion that is open or closed, without its evidence: no job speaks for it.
     Occasion(Occasion),
 }
 
 impl ListedAs {
+    /// Where it stands, in the words of jobs: an open occasion is `scheduled`, a closed one `skipped`, unless a person
+    /// cancelled it.
+    pub fn state(&self) -> JobState {
+        match self {
+            ListedAs::Job(job) => job.state,
+            ListedAs::Occasion(occasion) => match occasion.state {
+                OccasionState::Closed(Reason::CancelledByPerson) => JobState::Cancelled,
+                OccasionState::Closed(_) => JobState::Skipped,
+                OccasionState::Open | OccasionState::Served(_) => JobState::Scheduled,
+            },
+        }
+    }
+
     /// When it falls due.
     pub fn due_at(&self) -> Timestamp {
         match self {
@@ -114,9 +127,11 @@ impl Store {
     /// When the store cannot answer, or a row is damaged.
     pub async fn jobs(&self, filter: JobFilter) -> Result<Vec<Listed>, StoreError> {
         let mut asks = vec![jobs(&filter)];
-        let occasions = filter.states.is_empty() || filter.states.contains(&JobState::Scheduled);
-        if occasions && filter.job.is_none() && filter.channel.is_none() {
-            asks.push(open_occasions(&filter));
+        if filter.job.is_none() && filter.channel.is_none() {
+            let wanted = |state: &JobState| filter.states.is_empty() || filter.states.contains(state);
+            asks.extend(
+                OCCASIONS.iter().filter(|(state, _)| wanted(state)).map(|(_, of)| occasions(&filter, of)),
+            );
         }
         let mut answers = self.ask(asks).await?.into_iter();
         let mut found = Vec::new();
@@ -124,7 +139,7 @@ impl Store {
             let (key, (id, job)) = row.keyed("job", |r| Ok((r.text()?, rows::job(r)?)))?;
             found.push(Listed { member: id.into(), key: MemberKey(key), what: ListedAs::Job(job) });
         }
-        for row in answers.next().unwrap_or_default() {
+        for row in answers.flatten() {
             let (key, (id, occasion)) = row.keyed("occasion", |r| Ok((r.text()?, rows::occasion(r)?)))?;
             found.push(Listed { member: id.into(), key: MemberKey(key), what: ListedAs::Occasion(occasion) });
         }
@@ -270,15 +285,22 @@ fn jobs(filter: &JobFilter) -> Statement {
     wanted.finish("j.due_at, j.key", filter.limit)
 }
 
-fn open_occasions(filter: &JobFilter) -> Statement {
+/// Which occasions without a job stand where: as [`ListedAs::state`] says it, and as the indexes do.
+const OCCASIONS: [(JobState, &str); 3] = [
+    (JobState::Scheduled, "o.state = 'open'"),
+    (JobState::Skipped, "o.state = 'closed' AND o.reason <> 'cancelled_by_person'"),
+    (JobState::Cancelled, "o.state = 'closed' AND o.reason = 'cancelled_by_person'"),
+];
+
+fn occasions(filter: &JobFilter, standing: &str) -> Statement {
     let occasion = rows::OCCASION;
     let sql = format!(
         "SELECT o.member, m.id, {occasion}, NULL FROM occasion o JOIN member m ON m.key = o.member \
-         LEFT JOIN job j ON j.key = o.job WHERE o.state = 'open'"
+         LEFT JOIN job j ON j.key = o.job WHERE {standing}"
     );
     let mut wanted = Wanted { sql, values: Vec::new() };
     wanted.common(filter, "o");
-    wanted.also("o.held_for = ?", filter.reason.map(Reason::as_str));
+    wanted.also("coalesce(o.reason, o.held_for) = ?", filter.reason.map(Reason::as_str));
     wanted.also("o.cycle = ?", filter.order.as_ref().map(OrderId::as_str));
     wanted.finish("o.due_at, o.member, o.rule, o.step, o.item, o.cycle", filter.limit)
 }

@@ -20,6 +20,7 @@ mod faces;
 mod intake;
 mod keeping;
 mod keys;
+mod pauses;
 mod places;
 mod readme;
 mod send_test;

@@ -9,6 +9,7 @@ use crate::cli::moment::AtTime;
 use crate::cli::open::{Open, load};
 use crate::cli::output::{Output, strong};
 use crate::desk;
+use crate::desk::pause::PauseLine;
 use crate::desk::plan::DryRun;
 use crate::domain::reason::{Language, Reason};
 
@@ -71,6 +72,14 @@ pub(super) fn left_out(damaged: &[String], out: Output) -> anyhow::Result<ExitCo
 
 fn tell(run: &DryRun, language: Language, out: Output) -> anyhow::Result<()> {
     out.say(strong(format_args!("A dry run over {} members; nothing was written.", run.members)))?;
+    if !run.paused.is_empty() {
+        let named = |p: &PauseLine| match &p.name {
+            Some(name) => format!("{} {name}", p.scope),
+            None => "every message".to_owned(),
+        };
+        let paused: Vec<String> = run.paused.iter().map(named).collect();
+        out.say(format_args!("Paused: {}; what is due there waits.", paused.join(", ")))?;
+    }
     out.facts(&[
         ("scheduled", run.scheduled.to_string()),
         ("moved", run.moved.to_string()),

@@ -12,6 +12,7 @@ use crate::cli::output::Output;
 use crate::config::{self, Settings};
 use crate::daemon::real_time;
 use crate::desk::send_test::{Sent, TestMessage, send_test};
+use crate::desk::unsubscribe::NOBODY;
 use crate::domain::ids::{ChannelName, JobId, Timestamp};
 
 /// Send one test message through a channel, and say what its peer answered
@@ -64,8 +65,7 @@ impl SendTest {
     ) -> anyhow::Result<TestMessage> {
         let locale = self.locale.clone().unwrap_or_else(|| settings.locale.clone());
         let job = JobId::from(format!("test-{:x}-{:04x}", now.timestamp_millis(), fastrand::u16(..)));
-        // of a member that nobody is: whatever is chosen there stops nobody's messages
-        let unsubscribe_url = unsubscribe_links(settings)?.url(&"send-test".into(), &job);
+        let unsubscribe_url = unsubscribe_links(settings)?.url(&NOBODY.into(), &job);
         let rendered = self
             .template
             .as_deref()

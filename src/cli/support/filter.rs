@@ -9,7 +9,7 @@ use crate::domain::job::JobState;
 use crate::domain::reason::Reason;
 use crate::store::JobFilter;
 
-/// Which jobs, and open occasions, which count as scheduled: those for which all given filters hold.
+/// Which jobs, and what is planned (scheduled) or ended before it became a job (skipped): all given filters must hold.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Filters")]
 pub struct FilterArgs {

@@ -23,9 +23,10 @@ pub struct JobsArgs {
 
 #[derive(Debug, Clone, clap::Subcommand)]
 enum JobsCommand {
-    /// List jobs, and what is planned but not yet a job (under scheduled)
+    /// List jobs, what is planned but not yet a job (under scheduled), and what ended before it became one (under skipped)
     #[command(after_help = "Examples:
   replenish jobs list --state failed,uncertain --since 24h
+  replenish jobs list --reason expired --since 12d
   replenish jobs list --address amy@shop.example")]
     List(ListArgs),
     /// Show all that is known of one job: evidence, guards, attempts, history

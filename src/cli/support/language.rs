@@ -14,6 +14,14 @@ pub fn parse_language(word: &str) -> Result<Language, String> {
     }
 }
 
+/// The one of two sentences that the reader understands.
+pub fn say<'a>(language: Language, english: &'a str, chinese: &'a str) -> &'a str {
+    match language {
+        Language::English => english,
+        Language::Chinese => chinese,
+    }
+}
+
 /// A word of a heading or table in the reader's language; one without a translation stays as it is.
 pub fn word(language: Language, english: &str) -> &str {
     match (language, english) {
@@ -56,6 +64,7 @@ fn of_jobs(english: &str) -> &str {
         "not before" => "不早於",
         "assembled" => "產生時間",
         "handed over" => "交付時間",
+        "tried" => "嘗試時間",
         "message id" => "訊息編號",
         "rules" => "規則版本",
         "guards say now" => "目前防護判斷",
@@ -96,6 +105,23 @@ fn of_sheets(english: &str) -> &str {
         "which" => "對象",
         "since" => "起始",
         "because" => "原因",
+        "all" => "全部",
+        "person" => "人員",
+        "endpoint" => "接收端",
+        _ => of_opt_outs(english),
+    }
+}
+
+fn of_opt_outs(english: &str) -> &str {
+    match english {
+        "recorded" => "登記時間",
+        "member or address" => "會員或地址",
+        "stops" => "停止",
+        "until" => "至",
+        "reminder" => "回購提醒",
+        "care" => "關懷訊息",
+        "for ever" => "永久",
+        "every item" => "所有品項",
         _ => english,
     }
 }

@@ -14,7 +14,7 @@ pub use explain::ExplainArgs;
 pub use filter::FilterArgs;
 pub use forget::ForgetArgs;
 pub use jobs::JobsArgs;
-pub use language::{parse_language, word};
+pub use language::{parse_language, say, word};
 pub use pause::{PauseArgs, ResumeArgs};
 pub use status::StatusArgs;
 pub use suppress::SuppressArgs;

@@ -2,14 +2,17 @@
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use serde_json::json;
 
+use super::{say, word};
 use crate::cli::open::Open;
 use crate::cli::output::{Output, local};
 use crate::desk::deeds::{self, Mandate};
 use crate::desk::pause::{self, Paused};
 use crate::domain::deed::DeedKind;
 use crate::domain::pause::PauseScope;
+use crate::domain::reason::Language;
 
 /// Hold messages back until `resume`: all, those of a rule, or those on a channel
 ///
@@ -66,11 +69,21 @@ impl PauseArgs {
     /// When there is no such rule or channel, or the ledger fails.
     pub async fn run(self, desk: &Open, out: &Output) -> anyhow::Result<ExitCode> {
         let scope = self.what.scope();
-        check(desk, &scope)?;
+        if let Some(name) = unknown(desk, &scope) {
+            // It would stop nothing, and nobody would notice.
+            bail!("there is no {} `{name}`: look at the spelling", scope.kind());
+        }
         let done = pause::pause(&desk.store, scope.clone(), &self.because, desk.now).await?;
         tracing::info!(scope = scope.kind(), name = scope.name(), because = self.because, "paused");
         note(desk, &scope, &self.because, DeedKind::Pause, &done).await?;
-        let said = if done.changed { "Paused" } else { "This was paused already" };
+        let said = match done.changed {
+            true => say(desk.language, "Paused.", "已暫停。"),
+            false => say(
+                desk.language,
+                "This was paused already, and stays so since then; the reason shown is the new one.",
+                "原本就已暫停，起始時間不變；原因已改為這次所填的內容。",
+            ),
+        };
         tell(desk, *out, said, &done)
     }
 }
@@ -79,14 +92,38 @@ impl ResumeArgs {
     /// Resumes.
     ///
     /// # Errors
-    /// When the ledger fails.
+    /// When there is no such rule or channel and none of that name is paused, or the ledger fails.
     pub async fn run(self, desk: &Open, out: &Output) -> anyhow::Result<ExitCode> {
         let scope = self.what.scope();
+        // What is gone from the settings may be paused still.
+        if let Some(name) = unknown(desk, &scope)
+            && !pause::list(&desk.store).await?.iter().any(|paused| paused.is(&scope))
+        {
+            let kind = scope.kind();
+            bail!("there is no {kind} `{name}`, and none of that name is paused: look at the spelling");
+        }
         let done = pause::resume(&desk.store, &scope).await?;
         tracing::info!(scope = scope.kind(), name = scope.name(), because = self.because, "resumed");
         note(desk, &scope, &self.because, DeedKind::Resume, &done).await?;
-        let said = if done.changed { "Resumed: what waited goes now" } else { "This was not paused" };
-        tell(desk, *out, said, &done)
+        tell(desk, *out, resumed(&done, desk.language), &done)
+    }
+}
+
+/// What came of it, before what is paused now.
+fn resumed(done: &Paused, language: Language) -> &'static str {
+    match (done.changed, done.paused.is_empty()) {
+        (true, true) => say(language, "Resumed: what waited goes now.", "已恢復：等待中的訊息現在會送出。"),
+        (true, false) => say(
+            language,
+            "Resumed: what waited goes now, but for what these pauses hold.",
+            "已恢復：等待中的訊息現在會送出，但以下暫停仍然有效。",
+        ),
+        (false, true) => say(language, "This was not paused.", "原本並未暫停。"),
+        (false, false) => say(
+            language,
+            "Nothing was resumed: this was not paused. What is paused is resumed by its own name.",
+            "沒有恢復任何項目：原本並未暫停。以下暫停須各自指定名稱恢復。",
+        ),
     }
 }
 
@@ -103,17 +140,14 @@ async fn note(
     Ok(deeds::record(&desk.store, desk.now, &mandate, what, asked, &counts).await?)
 }
 
-/// A pause of something misspelt would stop nothing, and nobody would notice.
-fn check(desk: &Open, scope: &PauseScope) -> anyhow::Result<()> {
-    let known = match scope {
+/// The name of a rule or channel that is in no settings.
+fn unknown<'a>(desk: &Open, scope: &'a PauseScope) -> Option<&'a str> {
+    let is_known = match scope {
         PauseScope::All => true,
         PauseScope::Rule(rule) => desk.knowledge.rules.get(rule).is_some(),
         PauseScope::Channel(channel) => desk.settings.channels.contains_key(channel),
     };
-    match (known, scope.name()) {
-        (false, Some(name)) => anyhow::bail!("there is no {} `{name}`: look at the spelling", scope.kind()),
-        _ => Ok(()),
-    }
+    scope.name().filter(|_| !is_known)
 }
 
 fn tell(desk: &Open, out: Output, said: &str, done: &Paused) -> anyhow::Result<ExitCode> {
@@ -121,16 +155,17 @@ fn tell(desk: &Open, out: Output, said: &str, done: &Paused) -> anyhow::Result<E
         out.json(done)?;
         return Ok(ExitCode::SUCCESS);
     }
-    out.say(format_args!("{said}."))?;
+    out.say(said)?;
     if done.paused.is_empty() {
-        out.say("Nothing is paused.")?;
+        out.say(say(desk.language, "Nothing is paused.", "目前沒有任何暫停。"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let zone = desk.knowledge.zone;
+    let (zone, word) = (desk.knowledge.zone, |english| word(desk.language, english).to_owned());
     let rows = done.paused.iter().map(|p| {
-        let (name, by) = (p.name.clone().unwrap_or_default(), p.by.as_str().to_owned());
-        vec![p.scope.to_owned(), name, by, local(p.since, zone), p.because.clone()]
+        let (name, by) = (p.name.clone().unwrap_or_default(), word(p.by.as_str()));
+        vec![word(p.scope), name, by, local(p.since, zone), p.because.clone()]
     });
-    out.table(&["paused", "which", "by", "since", "because"], &[], rows.collect())?;
+    let header = ["paused", "which", "by", "since", "because"].map(word);
+    out.table(&header.each_ref().map(String::as_str), &[], rows.collect())?;
     Ok(ExitCode::SUCCESS)
 }

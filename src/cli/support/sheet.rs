@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 
-use super::word;
+use super::{say, word};
 use crate::cli::output::{Output, local, quiet, state, strong};
 use crate::desk::jobs::{
     AttemptFacts, EvidenceFacts, FeedbackFacts, JobSheet, OccasionFacts, TransitionFacts,
@@ -56,6 +56,7 @@ fn facts(job: &JobSheet, zone: Tz, language: Language) -> Vec<(&'static str, Str
     }
     facts.extend(job.assembled_at.map(|at| ("assembled", time(at))));
     facts.extend(job.handed_over_at.map(|at| ("handed over", time(at))));
+    facts.extend(job.tried_at.map(|at| ("tried", time(at) + &in_vain(job, language))));
     facts.extend(job.message_id.clone().map(|id| ("message id", id)));
     facts.extend(job.rules_hash.clone().map(|hash| ("rules", hash)));
     facts.extend(job.verdict_now.clone().map(|verdict| ("guards say now", verdict)));
@@ -66,6 +67,12 @@ fn facts(job: &JobSheet, zone: Tz, language: Language) -> Vec<(&'static str, Str
         facts.push(("shadow", word(language, "goes to the outbox folder only").to_owned()));
     }
     facts
+}
+
+/// What kept the last attempt from its peer.
+fn in_vain(job: &JobSheet, language: Language) -> String {
+    let why = job.attempts.last().and_then(|last| last.reason).map(|reason| reason.to_string());
+    format!("{}{}", say(language, ", not handed over: ", "，未能交付："), why.unwrap_or_default())
 }
 
 /// A sheet for one reader.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use super::parse_language;
+use super::{parse_language, say};
 use crate::cli::moment::{AtTime, Moment};
 use crate::cli::open::Open;
 use crate::cli::output::{Output, local, percent};
-use crate::desk::status::{DeedFacts, DueDay, PauseFacts, Status, status};
+use crate::desk::status::{DeedFacts, DueDay, Missed, PauseFacts, Status, status};
 use crate::domain::reason::{Language, Reason};
 
 /// The morning view: what happened since yesterday, what waits, what wants a person
@@ -64,15 +64,13 @@ impl Page<'_> {
         self.reasons(self.say("Uncertain", "結果不明"), &ended.uncertain)?;
         self.reasons(self.say("Failed", "失敗"), &ended.failed)?;
         self.reasons(self.say("Skipped", "略過"), &ended.skipped)?;
+        self.missed()?;
         self.pauses()?;
         self.deeds()
     }
 
     fn say(&self, english: &'static str, chinese: &'static str) -> &'static str {
-        match self.language {
-            Language::English => english,
-            Language::Chinese => chinese,
-        }
+        say(self.language, english, chinese)
     }
 
     /// How fresh what is known is.
@@ -80,6 +78,11 @@ impl Page<'_> {
         let s = self.status;
         let never = || self.say("never", "從未").to_owned();
         let orders = s.orders_at.zip(s.orders_age).map(|(at, age)| match self.language {
+            _ if age < 0 => format!(
+                "{} ({})",
+                local(at, self.zone),
+                self.say("later than the time asked", "晚於查詢時間")
+            ),
             Language::English => format!("{} ({} old)", local(at, self.zone), self.span(age)),
             Language::Chinese => format!("{}（{}前）", local(at, self.zone), self.span(age)),
         });
@@ -156,6 +159,31 @@ impl Page<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What nobody could send in time, because nobody was at work.
+    fn missed(&self) -> anyhow::Result<()> {
+        if self.status.missed.is_empty() {
+            return Ok(());
+        }
+        self.out.heading(self.say("Missed while nobody planned", "停機期間錯過"))?;
+        let header = [
+            self.say("from", "起始"),
+            self.say("to", "結束"),
+            self.say("late, sent after", "延後發送"),
+            self.say("too late", "已逾期"),
+            self.say("by rule", "依規則"),
+        ];
+        let row = |missed: &Missed| {
+            let by_rule: Vec<String> = missed.by_rule.iter().map(|(rule, n)| format!("{rule} {n}")).collect();
+            let (from, to) = (local(missed.from, self.zone), local(missed.to, self.zone));
+            vec![from, to, missed.late.to_string(), missed.expired.to_string(), by_rule.join(", ")]
+        };
+        self.out.table(&header, &header[2..4], self.status.missed.iter().map(row).collect())?;
+        self.out.say(self.say(
+            "  → `jobs list --reason expired` names what was too late.",
+            "  → `jobs list --reason expired` 可列出逾期的訊息。",
+        ))
     }
 
     fn pauses(&self) -> anyhow::Result<()> {

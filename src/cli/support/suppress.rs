@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::{say, word};
 use crate::cli::moment::Moment;
 use crate::cli::open::Open;
 use crate::cli::output::{Output, local};
@@ -11,6 +12,7 @@ use crate::desk::deeds::{self, Mandate};
 use crate::desk::suppress::{self, Suppressed, SuppressionLine};
 use crate::domain::deed::DeedKind;
 use crate::domain::member::{Purpose, Suppression};
+use crate::domain::reason::Language;
 use crate::store::Whom;
 
 /// Opt-outs: record one, lift one, list them
@@ -100,9 +102,11 @@ impl SuppressArgs {
             SuppressCommand::Add { whom, what, until, because } => {
                 let until = until.map(|moment| moment.ahead(desk.now, desk.knowledge.zone));
                 if until.is_some_and(|until| until <= desk.now) {
-                    out.note(
+                    out.note(say(
+                        desk.language,
                         "--until is in the past, so the opt-out would stop nothing: give a time to come",
-                    )?;
+                        "--until 是過去的時間，拒收不會有任何作用：請指定未來的時間",
+                    ))?;
                     return Ok(ExitCode::from(crate::cli::USAGE));
                 }
                 let what = what.suppression(until);
@@ -127,12 +131,20 @@ async fn add(desk: &Open, out: Output, whom: Whom, what: Suppression, because: &
     if out.is_json() {
         return out.json(&done);
     }
-    if done.members == 0 {
-        out.say("Recorded. No such member is known yet: look at the spelling; the opt-out waits.")?;
-    } else {
-        out.say("Recorded.")?;
-    }
-    out.say(format_args!("{} scheduled messages skipped, {} to come held back.", done.cancelled, done.held))
+    let language = desk.language;
+    out.say(match done.members {
+        0 => say(
+            language,
+            "Recorded. No such member is known yet: look at the spelling; the opt-out waits.",
+            "已登記。目前沒有這位會員：請確認拼寫；此拒收會保留。",
+        ),
+        _ => say(language, "Recorded.", "已登記。"),
+    })?;
+    let (skipped, held) = (done.cancelled, done.held);
+    out.say(match language {
+        Language::English => format!("{skipped} scheduled messages skipped, {held} to come held back."),
+        Language::Chinese => format!("已略過 {skipped} 則排程訊息，另有 {held} 則規劃中的訊息不會發送。"),
+    })
 }
 
 async fn remove(desk: &Open, out: Output, whom: Whom, what: Suppression) -> anyhow::Result<()> {
@@ -141,9 +153,16 @@ async fn remove(desk: &Open, out: Output, whom: Whom, what: Suppression) -> anyh
     note(desk, None, DeedKind::Unsuppress, asked, &done).await?;
     match (out.is_json(), done.removed) {
         (true, _) => out.json(&done),
-        (false, 0) => out.say("There was no such opt-out; `suppress list` shows those there are."),
-        (false, _) => out
-            .say("Lifted. What it skipped stays skipped: `jobs replay --reason suppressed` sends it again."),
+        (false, 0) => out.say(say(
+            desk.language,
+            "There was no such opt-out; `suppress list` shows those there are.",
+            "沒有這項拒收；`suppress list` 會列出現有的拒收。",
+        )),
+        (false, _) => out.say(say(
+            desk.language,
+            "Lifted. What it skipped stays skipped: `jobs replay --reason suppressed` sends it again.",
+            "已解除。先前略過的訊息不會自動補發：可用 `jobs replay --reason suppressed` 重送。",
+        )),
     }
 }
 
@@ -174,25 +193,27 @@ async fn list(desk: &Open, out: Output, whom: Option<Whom>) -> anyhow::Result<()
         return out.json_lines(&lines);
     }
     if lines.is_empty() {
-        return out.note("no opt-out is on record");
+        return out.note(say(desk.language, "no opt-out is on record", "沒有登記任何拒收"));
     }
     let header = ["recorded", "member or address", "stops", "item", "until", "because"];
+    let header = header.map(|english| word(desk.language, english));
     out.table(&header, &[], lines.iter().map(|line| row(line, desk)).collect())
 }
 
 fn row(line: &SuppressionLine, desk: &Open) -> Vec<String> {
     let zone = desk.knowledge.zone;
     let whom = line.member.as_ref().map(ToString::to_string).or_else(|| line.address.clone());
-    let until = line.what.until.map_or_else(|| "for ever".to_owned(), |until| local(until, zone));
+    let word = |english| word(desk.language, english).to_owned();
+    let until = line.what.until.map_or_else(|| word("for ever"), |until| local(until, zone));
     vec![
         local(line.at, zone),
         whom.unwrap_or_default(),
-        line.what.purpose.to_owned(),
-        line.what.item.clone().unwrap_or_else(|| "every item".to_owned()),
+        word(line.what.purpose),
+        line.what.item.clone().unwrap_or_else(|| word("every item")),
         match (line.holds, line.what.again) {
-            (true, Some(_)) => format!("{until}, asked to be reminded again"),
             (true, None) => until,
-            (false, _) => format!("{until} (over)"),
+            (true, Some(_)) => until + say(desk.language, ", asked to be reminded again", "，要求到時再提醒"),
+            (false, _) => until + say(desk.language, " (over)", "（已結束）"),
         },
         line.because.clone(),
     ]

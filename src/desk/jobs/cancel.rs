@@ -94,8 +94,8 @@ fn waiting(what: ListedAs) -> Result<Waiting, JobState> {
         ListedAs::Job(job) if matches!(job.state, JobState::Scheduled | JobState::Queued) => {
             Ok(Waiting::Job(job.id))
         }
-        ListedAs::Job(job) => Err(job.state),
-        ListedAs::Occasion(occasion) => Ok(Waiting::Occasion(occasion.key)),
+        ListedAs::Occasion(occasion) if occasion.is_open() => Ok(Waiting::Occasion(occasion.key)),
+        over => Err(over.state()),
     }
 }
 

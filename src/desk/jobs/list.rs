@@ -1,4 +1,4 @@
-//! Owns a line of `jobs list`: a job, or an open occasion under `scheduled`; knows nothing of columns.
+//! Owns a line of `jobs list`: a job, or an occasion that has none; knows nothing of columns.
 
 use serde::Serialize;
 
@@ -8,17 +8,17 @@ use crate::desk::DeskError;
 use crate::domain::catalog::Catalog;
 use crate::domain::ids::{ChannelName, MemberId, RuleId, Timestamp};
 use crate::domain::job::{Job, JobState};
-use crate::domain::occasion::Occasion;
+use crate::domain::occasion::{Occasion, OccasionState};
 use crate::domain::reason::Reason;
 use crate::domain::shop::Knowledge;
 use crate::store::{JobFilter, Listed, ListedAs, Store};
 
-/// A job, or an open occasion that will become one.
+/// A job, or an occasion that will become one, or ended before it did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JobLine {
     /// The job's id, or the occasion's readable one.
     pub id: String,
-    /// Where it stands.
+    /// Where it stands: an open occasion is `scheduled`, a closed one `skipped` or `cancelled`.
     pub state: JobState,
     /// `job` or `occasion`.
     pub kind: &'static str,
@@ -44,7 +44,7 @@ pub struct JobLine {
     pub item: Option<String>,
 }
 
-/// A line for each job and open occasion that matches, in the ledger's order.
+/// A line for each job, and each occasion without one, that matches, in the ledger's order.
 ///
 /// # Errors
 /// When the ledger fails.
@@ -61,7 +61,10 @@ pub async fn list(
 pub(super) fn line(listed: &Listed, knowledge: &Knowledge, catalog: &Catalog) -> JobLine {
     match &listed.what {
         ListedAs::Job(job) => of_job(&listed.member, job),
-        ListedAs::Occasion(occasion) => of_occasion(&listed.member, occasion, knowledge, catalog),
+        ListedAs::Occasion(occasion) => {
+            let line = of_occasion(&listed.member, occasion, knowledge, catalog);
+            JobLine { state: listed.what.state(), ..line }
+        }
     }
 }
 
@@ -96,7 +99,10 @@ fn of_occasion(member: &MemberId, occasion: &Occasion, knowledge: &Knowledge, ca
         ready_at: occasion.ready_at(),
         valid_until: occasion.valid_until,
         attempts: 0,
-        reason: occasion.held_for,
+        reason: match occasion.state {
+            OccasionState::Closed(reason) => Some(reason),
+            OccasionState::Open | OccasionState::Served(_) => occasion.held_for,
+        },
         item: Some(catalog.item_id(occasion.key.item)),
     }
 }

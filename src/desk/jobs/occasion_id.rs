@@ -1,4 +1,4 @@
-//! Owns the readable id of an open occasion, `MEMBER/RULE/ITEM/CYCLE`; a job gets its own id when it is assembled.
+//! Owns the readable id of an occasion without a job, `MEMBER/RULE/ITEM/CYCLE`; a job gets its own id when it is assembled.
 
 use crate::domain::catalog::Catalog;
 use crate::domain::ids::MemberId;

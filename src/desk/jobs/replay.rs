@@ -38,6 +38,8 @@ pub struct Replayed {
     pub perhaps_delivered: u64,
     /// What the selection means besides, and that stays: not replayable, or of a state that was not asked for.
     pub left_out: BTreeMap<JobState, u64>,
+    /// What the selection means besides, and that ended before it became a job: there is nothing to send again.
+    pub unsent: u64,
     /// Ids that lead nowhere.
     pub unknown: Vec<String>,
     /// Members left as they are, because a row of theirs cannot be read: which one.
@@ -74,6 +76,11 @@ fn is_meant(selection: &Selection, state: JobState) -> bool {
         JobState::Failed => true,
         _ => selection.is_exact() && state.is_replayable(),
     }
+}
+
+/// What was planned and closed.
+fn was_never_a_job(what: &ListedAs) -> bool {
+    matches!(what, ListedAs::Occasion(occasion) if !occasion.is_open())
 }
 
 /// Jobs that are over, to be sent once more; and as what that goes on record.
@@ -178,12 +185,14 @@ fn afresh(job: &Job, now: Timestamp) -> Job {
 impl Replayed {
     /// The jobs to judge, by member, the earliest due first; counts them, and what is left out.
     fn choose(&mut self, listed: Vec<Listed>, is_meant: impl Fn(JobState) -> bool) -> Vec<Of<Job>> {
+        let (unsent, listed): (Vec<_>, Vec<_>) =
+            listed.into_iter().partition(|one| was_never_a_job(&one.what));
+        self.unsent = unsent.len() as u64;
         let mut chosen = by_member(
             listed,
             |what| match what {
                 ListedAs::Job(job) if is_meant(job.state) => Ok(job),
-                ListedAs::Job(job) => Err(job.state),
-                ListedAs::Occasion(_) => Err(JobState::Scheduled),
+                other => Err(other.state()),
             },
             &mut self.left_out,
         );

@@ -51,8 +51,7 @@ pub async fn confirm(
     let mut confirmed = Confirmed { unknown: found.unknown, dry_run: act.is_dry(), ..Confirmed::default() };
     let unknown_outcome = |what| match what {
         ListedAs::Job(job) if job.state == JobState::Uncertain => Ok(job.id),
-        ListedAs::Job(job) => Err(job.state),
-        ListedAs::Occasion(_) => Err(JobState::Scheduled),
+        other => Err(other.state()),
     };
     let chosen = by_member(found.listed, unknown_outcome, &mut confirmed.left_out);
     confirmed.matched = chosen.iter().map(|of| of.what.len() as u64).sum();

@@ -1,4 +1,4 @@
-//! Owns which jobs and open occasions a person means, by ids and filters; changes nothing.
+//! Owns which jobs, and occasions without one, a person means, by ids and filters; changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use crate::domain::job::JobState;
 use crate::domain::shop::Knowledge;
 use crate::store::{JobFilter, Listed, ListedAs, MemberKey, Store};
 
-/// Which jobs and open occasions a person means: all that match the filter, or of these only the ones named.
+/// Which jobs, and occasions without one, a person means: all that match the filter, or of these only the ones named.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Ids of jobs, or of open occasions as `jobs list` shows them; empty: whatever matches.
+    /// Ids of jobs, or of occasions as `jobs list` shows them; empty: whatever matches.
     pub ids: Vec<String>,
-    /// What must hold. Open occasions count as `scheduled`.
+    /// What must hold. Occasions stand as [`ListedAs::state`] says.
     pub filter: JobFilter,
 }
 
@@ -98,19 +98,21 @@ fn is_occasion(listed: &Listed, id: &str, catalog: &Catalog) -> bool {
     }
 }
 
-/// All that match. The ledger does not know an open occasion's channel, the rules do.
+/// All that match. The ledger does not know an occasion's channel, the rules do.
 async fn matching(store: &Store, knowledge: &Knowledge, filter: JobFilter) -> Result<Vec<Listed>, DeskError> {
     let Some(channel) = filter.channel.clone() else { return Ok(store.jobs(filter).await?) };
     let limit = filter.limit.unwrap_or(usize::MAX);
     let mut listed = store.jobs(filter.clone()).await?;
     listed.retain(|l| matches!(l.what, ListedAs::Job(_)));
-    if filter.states.is_empty() || filter.states.contains(&JobState::Scheduled) {
-        let waiting = JobFilter { channel: None, limit: None, states: vec![JobState::Scheduled], ..filter };
+    let mut states = vec![JobState::Scheduled, JobState::Skipped, JobState::Cancelled];
+    states.retain(|state| filter.states.is_empty() || filter.states.contains(state));
+    if !states.is_empty() {
+        let anywhere = JobFilter { channel: None, limit: None, states, ..filter };
         let goes_there = |l: &Listed| match &l.what {
             ListedAs::Occasion(o) => knowledge.rules.get(&o.key.rule).is_some_and(|r| r.channel == channel),
             ListedAs::Job(_) => false,
         };
-        listed.extend(store.jobs(waiting).await?.into_iter().filter(goes_there));
+        listed.extend(store.jobs(anywhere).await?.into_iter().filter(goes_there));
     }
     listed.sort_by_key(|l| l.what.due_at());
     listed.truncate(limit);

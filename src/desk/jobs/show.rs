@@ -1,4 +1,4 @@
-//! Owns all that the ledger knows of one job, or of one open occasion; decides nothing.
+//! Owns all that the ledger knows of one job, or of one occasion without one; decides nothing.
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use crate::domain::catalog::Catalog;
 use crate::domain::deed::DeedKind;
 use crate::domain::feedback::FeedbackKind;
 use crate::domain::ids::{Cycle, Day, JobId, MemberId, RuleId, Timestamp};
-use crate::domain::job::{Content, Job, JobState, Judgement};
+use crate::domain::job::{Content, Delivery, Job, JobState, Judgement};
 use crate::domain::member::Purpose;
 use crate::domain::occasion::{Evidence, Occasion, OccasionState};
 use crate::domain::reason::{Language, Reason};
@@ -50,6 +50,8 @@ pub struct JobSheet {
     pub assembled_at: Option<Timestamp>,
     /// When it was last handed over.
     pub handed_over_at: Option<Timestamp>,
+    /// When it was tried after that, and its peer could not be reached or took nothing.
+    pub tried_at: Option<Timestamp>,
     /// Why it stands where it stands.
     pub reason: Option<Reason>,
     /// The reason in a sentence.
@@ -181,7 +183,7 @@ impl From<Returned> for FeedbackFacts {
     }
 }
 
-/// All about one job, or about an open occasion by its readable id. `mail_domain` makes the Message-ID whole.
+/// All about one job, or about an occasion without one by its readable id. `mail_domain` makes the Message-ID whole.
 ///
 /// # Errors
 /// When the id leads nowhere, or the ledger fails.
@@ -257,6 +259,7 @@ impl Sheets<'_> {
             attempts_used: line.attempts,
             assembled_at: None,
             handed_over_at: None,
+            tried_at: None,
             pinned: false,
             shadow: false,
             message_id: None,
@@ -271,10 +274,12 @@ impl Sheets<'_> {
 
     fn job(&self, record: JobRecord, mail_domain: Option<&str>) -> JobSheet {
         let JobRecord { member, job, occasions, attempts, transitions, .. } = record;
+        let (handed_over_at, tried_at) = handed_over(&job, &attempts);
         JobSheet {
             purpose: Some(job.purpose),
             assembled_at: Some(job.assembled_at),
-            handed_over_at: job.handed_over_at,
+            handed_over_at,
+            tried_at,
             pinned: job.pinned,
             shadow: job.shadow,
             message_id: message_id(&job, mail_domain),
@@ -309,6 +314,17 @@ impl Sheets<'_> {
     fn evidence(&self, occasion: &Occasion) -> Option<EvidenceFacts> {
         let evidence = occasion.evidence.clone()?;
         Some(EvidenceFacts { item: self.catalog.item_id(occasion.key.item), evidence })
+    }
+}
+
+/// When it was last handed over, and when it was tried since. The ledger notes a hand-over before it begins, and some come
+/// to nothing.
+fn handed_over(job: &Job, attempts: &[Attempt]) -> (Option<Timestamp>, Option<Timestamp>) {
+    let reached = |attempt: &&Attempt| attempt.outcome.result != Delivery::Unreachable;
+    let in_vain = attempts.last().is_some_and(|last| !reached(&last)) && job.state != JobState::Sending;
+    match job.handed_over_at {
+        Some(tried) if in_vain => (attempts.iter().rfind(reached).map(|attempt| attempt.at), Some(tried)),
+        at => (at, None),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Owns the morning view: what happened since yesterday, what waits, and what a person has to look after; changes nothing.
 
 mod figures;
+mod missed;
 mod people;
 mod timing;
 
@@ -8,6 +9,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 pub use figures::{CameBack, Due, DueDay, Ended};
+pub use missed::Missed;
 pub use people::{DeedFacts, PauseFacts};
 pub use timing::Timing;
 
@@ -25,7 +27,7 @@ pub struct Status {
     pub since: Timestamp,
     /// When an order feed last arrived.
     pub orders_at: Option<Timestamp>,
-    /// How long ago that is, in seconds.
+    /// How long ago that is, in seconds; negative when it arrived after `now`.
     pub orders_age: Option<i64>,
     /// The day of the last learning.
     pub last_learn: Option<NaiveDate>,
@@ -45,6 +47,8 @@ pub struct Status {
     /// Whether reminders came on time.
     #[serde(flatten)]
     pub timing: Timing,
+    /// What was missed while no planner was at work, the earliest first.
+    pub missed: Vec<Missed>,
     /// What is paused.
     pub pauses: Vec<PauseFacts>,
     /// What people did last, the latest first.
@@ -77,6 +81,7 @@ pub async fn status(
         came_back: CameBack::of(&course, ended.delivered),
         ended,
         timing: timing::timing(store, knowledge, since, now).await?,
+        missed: store.outages(since, now).await?.into_iter().map(Missed::from).collect(),
         pauses: people::pauses(store).await?,
         deeds: people::deeds(store, since).await?,
     })

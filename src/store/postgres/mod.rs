@@ -15,11 +15,12 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::StoreError;
 use super::catalog::CatalogCache;
+use super::layout::Layout;
 use super::value::{Row, Statement, Value};
 
 pub(super) use lock::Session;
 
-mod layout {
+mod migrations {
     refinery::embed_migrations!("src/store/postgres/migrations");
 }
 
@@ -92,10 +93,14 @@ impl Postgres {
 
     /// Answers from one read-only snapshot.
     pub async fn ask(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
+        retried!(self.ask_once(&statements))
+    }
+
+    async fn ask_once(&self, statements: &[Statement]) -> Result<Vec<Vec<Row>>, StoreError> {
         let mut client = self.client().await?;
         let snapshot = client.build_transaction().read_only(true);
         let tx = snapshot.isolation_level(tokio_postgres::IsolationLevel::RepeatableRead).start().await?;
-        let answers = rows(&tx, &statements).await?;
+        let answers = rows(&tx, statements).await?;
         tx.commit().await?;
         Ok(answers)
     }
@@ -131,32 +136,32 @@ impl Postgres {
 
     /// Makes or updates the tables, one process at a time.
     async fn migrate(&self) -> Result<(), StoreError> {
-        let runner = layout::migrations::runner();
-        let known = runner.get_migrations().iter().map(|m| i64::from(m.version())).max().unwrap_or(0);
         let mut client = self.client().await.map_err(|e| StoreError::open("PostgreSQL", e))?;
         client.execute("SELECT pg_advisory_lock($1)", &[&LAYOUT_LOCK]).await?;
-        let done = match applied(&client).await {
-            Ok(found) if found > known => Err(StoreError::Newer { found, known }),
-            Ok(found) if found == known => Ok(()),
-            Ok(_) => {
-                let migrated = runner.run_async(&mut **client).await;
-                migrated.map(drop).map_err(|e| StoreError::Migrate(e.to_string()))
-            }
-            Err(e) => Err(e),
-        };
+        let done = retried!(update(&mut client));
         client.execute("SELECT pg_advisory_unlock($1)", &[&LAYOUT_LOCK]).await?;
         done
     }
 }
 
-/// The newest migration that the database has seen.
-async fn applied(client: &Client) -> Result<i64, StoreError> {
-    let sql = "SELECT to_regclass('refinery_schema_history') IS NOT NULL";
-    if !client.query_one(sql, &[]).await?.try_get::<_, bool>(0)? {
-        return Ok(0);
+/// Each migration is a transaction of its own, which running processes may stand in the way of.
+async fn update(client: &mut Client) -> Result<(), StoreError> {
+    let runner = migrations::migrations::runner();
+    let known = runner.get_migrations().iter().map(|m| i64::from(m.version())).max().unwrap_or(0);
+    if !Layout::is_behind(found(client).await?, known)? {
+        return Ok(());
     }
-    let sql = "SELECT coalesce(max(version), 0)::bigint FROM refinery_schema_history";
-    Ok(client.query_one(sql, &[]).await?.try_get(0)?)
+    Ok(runner.run_async(client).await.map(drop)?)
+}
+
+/// The layout of the database; none while it is empty.
+async fn found(client: &Client) -> Result<Option<Layout>, StoreError> {
+    let made = "SELECT to_regclass('meta') IS NOT NULL";
+    if !client.query_one(made, &[]).await?.try_get::<_, bool>(0)? {
+        return Ok(None);
+    }
+    let row = client.query_one(Layout::ASKED, &[]).await?;
+    Ok(Some(Layout::of(row.try_get(0)?, row.try_get(1)?)))
 }
 
 /// Certificates as browsers trust them, ciphers by ring.

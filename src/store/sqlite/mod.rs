@@ -16,11 +16,12 @@ use rusqlite::{
 use tokio::sync::oneshot;
 
 use super::catalog::CatalogCache;
+use super::layout::Layout;
 use super::value::{Row, Statement, Value};
 use super::{Held, Lock, StoreError};
 use history::Known;
 
-mod layout {
+mod migrations {
     refinery::embed_migrations!("src/store/sqlite/migrations");
 }
 
@@ -263,27 +264,27 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Migrates under the lock of a running daemon: no layout changes beneath one.
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    let runner = layout::migrations::runner();
+    let runner = migrations::migrations::runner();
     let known = runner.get_migrations().iter().map(|m| i64::from(m.version())).max().unwrap_or(0);
-    if applied(connection)? == known {
+    if !Layout::is_behind(found(connection)?, known)? {
         return Ok(());
     }
     let _lock = wait_for_lock(path)?;
-    match applied(connection)? {
-        found if found > known => Err(StoreError::Newer { found, known }),
-        found if found == known => Ok(()),
-        _ => runner.run(connection).map(drop).map_err(|e| StoreError::Migrate(e.to_string())),
+    if !Layout::is_behind(found(connection)?, known)? {
+        return Ok(());
     }
+    Ok(runner.run(connection).map(drop)?)
 }
 
-/// The newest migration that the file has seen.
-fn applied(connection: &Connection) -> Result<i64, StoreError> {
-    let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'refinery_schema_history'";
-    if connection.query_row(sql, [], |_| Ok(())).optional()?.is_none() {
-        return Ok(0);
+/// The layout of the file; none while it is empty.
+fn found(connection: &Connection) -> Result<Option<Layout>, StoreError> {
+    let made = "SELECT 1 FROM sqlite_schema WHERE name = 'meta'";
+    if connection.query_row(made, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(None);
     }
-    let sql = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
-    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+    let read =
+        |row: &rusqlite::Row<'_>| Ok(Layout::of(row.get(0)?, row.get::<_, Option<String>>(1)?.as_deref()));
+    Ok(Some(connection.query_row(Layout::ASKED, [], read)?))
 }
 
 fn try_lock(path: &Path) -> Result<Option<File>, StoreError> {

@@ -2,6 +2,7 @@
 
 use crate::support::hook::{Answer, Hook};
 use crate::support::house::House;
+use crate::support::process::Process;
 use crate::support::receiver::Receiver;
 use crate::support::smtp::{Act, At, Smtp};
 
@@ -100,4 +101,22 @@ async fn a_webhook_gets_a_signed_test() {
     let (_house, ran) = run(house, &["send-test", "--to", "m1", "--channel", "other"]).await;
     assert_eq!(ran.code, 1);
     assert!(ran.out.contains("permanent") && ran.out.contains("404"), "{}", ran.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_link_of_a_test_shows_the_page_and_stops_nobody() {
+    let receiver = Receiver::start().await;
+    let house = House::with(&receiver, "", "locale = \"en\"\n");
+    let (house, ran) = run(house, &["send-test", "--to", "m1", "--channel", "crm"]).await;
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let url = receiver.seen()[0].1["data"]["unsubscribe_url"].as_str().unwrap().to_owned();
+    let path = &url[url.find("/u/").unwrap()..];
+    let daemon = Process::ready(&house, &[]).await;
+    assert!(daemon.text(path).await.contains("<h1>Stop messages</h1>"));
+    let (status, page) = daemon.post(path, "choice=all").await;
+    assert!(status == 200 && page.contains("Messages are stopped"), "{page}");
+    let stopped = tokio::task::block_in_place(|| house.lines(&["suppress", "list"]));
+    assert!(stopped.is_empty(), "{stopped:?}");
+    assert!(daemon.text(path).await.contains("Stop reminders"), "nothing is stopped");
+    daemon.end();
 }

@@ -49,3 +49,32 @@ fn a_forecast_is_a_table_and_a_sentence_an_item() {
     }
     assert!(told("explain", "zh-TW").contains("\n今天預測的需求\n"));
 }
+
+#[test]
+fn orders_that_came_after_the_time_asked_are_not_of_a_negative_age() {
+    let shop = Shop::new();
+    let told = |lang: &str| shop.run(&["status", "--now", NOW, "--lang", lang]).out;
+    let english = told("en");
+    let line = english.lines().find(|line| line.starts_with("last orders")).unwrap();
+    assert!(line.ends_with("(later than the time asked)"), "{line}");
+    assert!(told("zh-TW").contains("晚於查詢時間"));
+    assert!(shop.run(&["status"]).out.contains("(0 minutes old)"));
+}
+
+#[test]
+fn what_never_reached_its_peer_was_not_handed_over() {
+    let shop = Shop::new();
+    // nobody listens there
+    shop.write("rules/rules.toml", super::RULES.replace("\"email\"\ntemplate = \"refill\"", "\"crm\""));
+    shop.json(&["run", "--once", "--now", NOW]);
+    let due = shop.lines(&["jobs", "list"])[0]["due_at"].as_str().unwrap().to_owned();
+    assert_eq!(shop.json(&["run", "--once", "--now", &due])["retrying"], 1);
+    let id = shop.lines(&["jobs", "list"])[0]["id"].as_str().unwrap().to_owned();
+    let shown = shop.json(&["jobs", "show", &id]);
+    assert_eq!(shown["handed_over_at"], serde_json::Value::Null, "{shown}");
+    assert!(shown["tried_at"].is_string() && shown["attempts"][0]["outcome"] == "unreachable", "{shown}");
+    let page = shop.run(&["jobs", "show", &id]).out;
+    let line = page.lines().find(|line| line.starts_with("tried")).unwrap();
+    assert!(line.ends_with(", not handed over: unreachable"), "{line}");
+    assert!(!page.contains("\nhanded over"), "{page}");
+}

@@ -32,6 +32,23 @@ const SETTINGS_GALLERY: &[(&str, &[Told])] = &[
     ("[intake]\nmax_rejects = 5", &[(3, 15, "is 5, which is not a share", "\"100%\"")]),
     ("[http]\nlisten = \"8080\"", &[(3, 10, "not an address to listen at", "127.0.0.1:8080")]),
     ("[http]\npublic_url = \"shop.example\"", &[(3, 14, "not a web address", "https://")]),
+    (
+        "[channel.email]\nfrom = \"a@b.example\"\nrelay = [{ url = \"smtp://127.0.0.1\" }]\ndomain_rates = \"20/s\"",
+        &[(5, 16, "must be a table", "`domain_rates = { \"gmail.com\" = \"20/s\" }`")],
+    ),
+    (
+        "[channel.email]\nfrom = \"a@b.example\"\nrelay = [{ url = \"smtp://127.0.0.1\" }]\ndomain_rates = { \"b.tw\" = \"9\" }",
+        &[(
+            5,
+            27,
+            "`channel.email.domain_rates.b.tw` is \"9\"",
+            "`domain_rates = { \"gmail.com\" = \"20/s\" }`",
+        )],
+    ),
+    (
+        "[channel.email]\nfrom = \"a@b.example\"\nrelay = [{ url = \"smtp://127.0.0.1\" }]\ndomain_rates = { gmail = \"9/s\" }",
+        &[(5, 18, "\"gmail\", which is not a domain", "`domain_rates = { \"gmail.com\" = \"20/s\" }`")],
+    ),
     ("[retry]\nfactor = 0.5", &[(3, 10, "`retry.factor` is 0.5", "at least as long")]),
     ("[retry]\nlongest = \"1s\"", &[(3, 11, "shorter than `retry.first`", "at least as long")]),
     ("[store]\nurl = \"mysql://x\"", &[(3, 7, "not the address of a ledger", "sqlite: or postgres://")]),

@@ -8,7 +8,7 @@ mod deliveries;
 mod feedback;
 mod forget;
 mod history;
-mod ledger;
+pub mod ledger;
 mod pauses;
 mod people;
 mod retention;

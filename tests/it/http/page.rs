@@ -113,3 +113,20 @@ async fn a_member_reads_the_own_language_and_names_break_nothing() {
     assert!(face.chosen("anna", "later").await.contains("no reminders for 30 days"));
     assert!(face.chosen("anna", "item").await.contains("Reminders are stopped"));
 }
+
+#[tokio::test]
+async fn a_form_that_says_nothing_we_know_stops_nothing() {
+    let face = running().await;
+    for (token, says) in [("amy", "could not tell what you chose"), ("mei", "無法辨識你的選擇")] {
+        for form in ["choice=everything", "choice=", "purpose=spam", "choice=later&choice=all"] {
+            let answer = face.post(&format!("/u/{token}"), super::FORM, form).await;
+            assert_eq!(answer.status(), 400, "{form}");
+            let page = answer.text().await.unwrap();
+            assert!(page.contains(says) && !buttons(&page).is_empty(), "{page}");
+        }
+    }
+    assert_eq!(face.stops(), []);
+    let one_click = "choice=everything&List-Unsubscribe=One-Click";
+    assert_eq!(face.post("/u/amy", super::FORM, one_click).await.status(), 200, "a provider's word counts");
+    assert_eq!(face.stops().len(), 1);
+}

@@ -6,6 +6,7 @@ pub mod house;
 pub mod paper;
 pub mod postfix;
 pub mod postgres;
+pub mod process;
 pub mod receiver;
 pub mod redis;
 pub mod reference;

@@ -15,12 +15,7 @@ pub fn replay(plan: &Replayed, language: Language, out: Output) -> anyhow::Resul
         Chinese => format!("可重送 {} 則。", plan.matched),
     };
     tell_match(plan.matched, &matched, (&plan.left_out, &plan.unknown), language, out)?;
-    if plan.left_out.keys().any(|state| state.is_replayable()) {
-        out.say(match language {
-            English => "  Without --state or --reason only failed jobs are meant.",
-            Chinese => "  未指定 --state 或 --reason 時，只處理失敗的任務。",
-        })?;
-    }
+    left_out(plan, language, out)?;
     if plan.matched == 0 {
         return Ok(());
     }
@@ -43,6 +38,24 @@ pub fn replay(plan: &Replayed, language: Language, out: Output) -> anyhow::Resul
         })?;
     }
     would_not(plan, language, out)
+}
+
+/// What is not replayed, and need not surprise.
+fn left_out(plan: &Replayed, language: Language, out: Output) -> anyhow::Result<()> {
+    if plan.left_out.keys().any(|state| state.is_replayable()) {
+        out.say(match language {
+            English => "  Without --state or --reason only failed jobs are meant.",
+            Chinese => "  未指定 --state 或 --reason 時，只處理失敗的任務。",
+        })?;
+    }
+    if plan.unsent > 0 {
+        let n = plan.unsent;
+        out.say(match language {
+            English => format!("  {n} ended before they became messages: there is nothing to send again"),
+            Chinese => format!("  {n} 則在產生訊息之前就已結束，沒有可重送的內容"),
+        })?;
+    }
+    Ok(())
 }
 
 fn would_not(plan: &Replayed, language: Language, out: Output) -> anyhow::Result<()> {

@@ -2,7 +2,8 @@
 -- Times are milliseconds since 1970. The tables are the same in postgres/migrations/V1__house.sql.
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-INSERT INTO meta (key, value) VALUES ('catalog_version', '0');
+-- works_with: the oldest layout whose programs can work with this one; see layout.rs.
+INSERT INTO meta (key, value) VALUES ('catalog_version', '0'), ('works_with', '1');
 
 -- History -----------------------------------------------------------------------------------------------------------
 
@@ -147,6 +148,7 @@ CREATE TABLE occasion (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX occasion_ready ON occasion (ready_at) WHERE state = 'open';
 CREATE INDEX occasion_job ON occasion (job) WHERE job IS NOT NULL;
+CREATE INDEX occasion_closed ON occasion (due_at) WHERE state = 'closed';
 
 CREATE TABLE job (
     key            INTEGER PRIMARY KEY AUTOINCREMENT,   -- never given twice: occasions name it for ever
@@ -226,6 +228,14 @@ CREATE TABLE deed (
     finished INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX deed_at ON deed (at);
+
+-- Times in which no planner was at work and something was missed, by the driving clock.
+CREATE TABLE outage (
+    from_at  INTEGER PRIMARY KEY,
+    until_at INTEGER NOT NULL,
+    late     INTEGER NOT NULL,
+    expired  TEXT NOT NULL                              -- JSON: how many, by rule
+) STRICT;
 
 -- When members came into their lifecycle stages.
 CREATE TABLE stage_change (
