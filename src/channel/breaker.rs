@@ -1,6 +1,6 @@
 //! Owns the rest that a peer is given when it fails again and again; knows nothing of messages.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,8 +17,25 @@ const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
 const TRIAL: Duration = Duration::from_secs(60);
 
 /// A circuit breaker: closed while the peer answers, open while it rests, then one message as a trial.
-#[derive(Default)]
-pub(super) struct Breaker(Mutex<State>);
+#[derive(Clone, Default)]
+pub(super) struct Breaker(Arc<Mutex<State>>);
+
+/// The one message that may go after a rest; dropped without an end, it leaves its place to another.
+pub(super) struct Trial {
+    breaker: Breaker,
+    began: Instant,
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        let mut state = self.breaker.state();
+        if let State::Trial { since, rest } = *state
+            && since == self.began
+        {
+            *state = State::Open { until: since, rest };
+        }
+    }
+}
 
 #[derive(Clone, Copy)]
 enum State {
@@ -50,15 +67,16 @@ impl Breaker {
     }
 
     /// May a message go now? If not, when it is worth asking again. After a rest exactly one may, as the trial.
-    pub fn ask(&self, now: Instant) -> Result<(), Duration> {
+    pub fn ask(&self, now: Instant) -> Result<Option<Trial>, Duration> {
         let mut state = self.state();
         if let Some(rest) = state.rests(now) {
             return Err(rest);
         }
         if let State::Open { rest, .. } | State::Trial { rest, .. } = *state {
             *state = State::Trial { since: now, rest };
+            return Ok(Some(Trial { breaker: self.clone(), began: now }));
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The peer answered. True when it was resting.
@@ -120,17 +138,25 @@ mod tests {
         breaker
     }
 
+    fn refused(breaker: &Breaker, now: Instant) -> Duration {
+        breaker.ask(now).err().unwrap()
+    }
+
+    fn tried(breaker: &Breaker, now: Instant) -> Trial {
+        breaker.ask(now).ok().unwrap().unwrap()
+    }
+
     #[test]
     fn failures_in_a_row_open_it() {
         let (breaker, now) = (Breaker::default(), Instant::now());
         for _ in 0..3 {
             fail(&breaker, FAILURES - 1, now);
-            assert_eq!(breaker.ask(now), Ok(()));
+            assert!(matches!(breaker.ask(now), Ok(None)));
             breaker.succeeded();
         }
         fail(&breaker, FAILURES, now);
-        assert_eq!(breaker.ask(now), Err(FIRST_REST));
-        assert_eq!(breaker.ask(now + 2 * SECOND), Err(FIRST_REST - 2 * SECOND));
+        assert_eq!(refused(&breaker, now), FIRST_REST);
+        assert_eq!(refused(&breaker, now + 2 * SECOND), FIRST_REST - 2 * SECOND);
     }
 
     #[test]
@@ -138,16 +164,32 @@ mod tests {
         let start = Instant::now();
         let breaker = opened(start);
         let later = start + FIRST_REST;
-        assert_eq!(breaker.ask(later), Ok(()));
+        let trial = tried(&breaker, later);
         assert!(breaker.ask(later).is_err());
         breaker.failed(later);
-        assert_eq!(breaker.ask(later), Err(FIRST_REST * 2));
-        assert_eq!(breaker.ask(later + FIRST_REST * 2), Ok(()));
+        drop(trial);
+        assert_eq!(refused(&breaker, later), FIRST_REST * 2);
+        let trial = tried(&breaker, later + FIRST_REST * 2);
         breaker.succeeded();
-        assert_eq!(breaker.ask(later), Ok(()));
+        drop(trial);
+        assert!(matches!(breaker.ask(later), Ok(None)));
         // counts from none again
         breaker.failed(later);
-        assert_eq!(breaker.ask(later), Ok(()));
+        assert!(matches!(breaker.ask(later), Ok(None)));
+    }
+
+    #[test]
+    fn a_trial_that_did_not_go_leaves_its_place_at_once() {
+        let start = Instant::now();
+        let breaker = opened(start);
+        let later = start + FIRST_REST;
+        drop(tried(&breaker, later));
+        let trial = tried(&breaker, later);
+        // one that was given up long ago takes nobody's place away
+        let second = tried(&breaker, later + TRIAL);
+        drop(trial);
+        assert!(breaker.ask(later + TRIAL).is_err());
+        drop(second);
     }
 
     #[test]
@@ -156,15 +198,15 @@ mod tests {
         let breaker = opened(start);
         let mut now = start;
         for _ in 0..12 {
-            now += breaker.ask(now).unwrap_err();
-            assert_eq!(breaker.ask(now), Ok(()));
+            now += refused(&breaker, now);
+            let _trial = tried(&breaker, now);
             breaker.failed(now);
         }
-        assert_eq!(breaker.ask(now), Err(LONGEST_REST));
+        assert_eq!(refused(&breaker, now), LONGEST_REST);
         now += LONGEST_REST;
-        assert_eq!(breaker.ask(now), Ok(()));
+        let _trial = tried(&breaker, now);
         assert!(breaker.ask(now + TRIAL - SECOND).is_err());
-        assert_eq!(breaker.ask(now + TRIAL), Ok(()));
+        tried(&breaker, now + TRIAL);
     }
 
     #[test]
@@ -172,8 +214,8 @@ mod tests {
         let (breaker, now) = (Breaker::default(), Instant::now());
         breaker.rest(now, 30 * SECOND);
         breaker.rest(now, 10 * SECOND);
-        assert_eq!(breaker.ask(now), Err(30 * SECOND));
+        assert_eq!(refused(&breaker, now), 30 * SECOND);
         breaker.rest(now, Duration::from_secs(1 << 30));
-        assert_eq!(breaker.ask(now), Err(LONGEST_ASKED));
+        assert_eq!(refused(&breaker, now), LONGEST_ASKED);
     }
 }

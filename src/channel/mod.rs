@@ -15,7 +15,9 @@ pub use letter::{Letter, Rendered};
 pub use pace::Pace;
 pub use probe::{Certificate, Probe};
 pub use templates::{OwnTemplate, Scope, Shop, TemplateError, Templates, sample};
-pub use turn::{PutOff, Turn};
+pub use turn::{Place, PutOff, Turn};
+
+use turn::Gates;
 pub use unsubscribe::{Link, UnsubscribeLinks};
 pub use webhook::{HeaderText, Webhook, WebhookBody, WebhookOptions, webhook_body};
 
@@ -51,12 +53,40 @@ impl Channel {
         Webhook::new(options, pace).map(Channel::Webhook)
     }
 
+    /// How many messages wait for their turn at once.
+    pub fn room(&self) -> usize {
+        self.gates().room
+    }
+
+    /// Waits for a place in the room before the peers, whatever they do: few wait there for their turn.
+    pub async fn place(&self) -> Place {
+        self.gates().place().await
+    }
+
+    /// The same, until there is a peer to ask: while all of them rest, or have no turn left for now, nobody comes in;
+    /// after a rest one comes as the trial.
+    pub async fn open_place(&self) -> Place {
+        self.gates().open_place().await
+    }
+
     /// Waits for the right to hand over one message, to a mailbox of `domain` where it is e-mail: at most about
-    /// `patience`. A message that gets none is put off.
-    pub async fn turn(&self, domain: Option<&str>, patience: Duration) -> Result<Turn, PutOff> {
+    /// `patience`. A message that gets none is put off. Its place, if it has one, is free from then on.
+    pub async fn turn(
+        &self,
+        place: Option<Place>,
+        domain: Option<&str>,
+        patience: Duration,
+    ) -> Result<Turn, PutOff> {
         match self {
-            Channel::Email(email) => email.turn(domain, patience).await,
-            Channel::Webhook(webhook) => webhook.turn(patience).await,
+            Channel::Email(email) => email.turn(place, domain, patience).await,
+            Channel::Webhook(webhook) => webhook.turn(place, patience).await,
+        }
+    }
+
+    fn gates(&self) -> &Gates {
+        match self {
+            Channel::Email(email) => email.gates(),
+            Channel::Webhook(webhook) => webhook.gates(),
         }
     }
 

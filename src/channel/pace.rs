@@ -32,7 +32,7 @@ if wait <= patience then
   keep(KEYS[1], due + interval)
   return {1, string.format('%.0f', math.max(wait, 0))}
 end
-local behind = math.max(tonumber(redis.call('GET', KEYS[2]) or 0), due) + interval
+local behind = math.max(tonumber(redis.call('GET', KEYS[2]) or 0) + interval, due - tolerance)
 keep(KEYS[2], behind)
 return {0, string.format('%.0f', behind - now)}
 ";
@@ -134,27 +134,29 @@ impl Line {
 
     async fn turn(&self, patience: Duration) -> Result<(), Duration> {
         let place = Place::take(&self.waiting);
-        if self.interval * place.ahead > patience {
-            return Err(self.later());
+        let others = self.interval * place.ahead;
+        if others > patience {
+            return Err(self.later(Instant::now() + others));
         }
         let end = Instant::now() + patience;
-        let Ok(_first) = timeout(patience, self.first.lock()).await else { return Err(self.later()) };
+        let Ok(_first) = timeout(patience, self.first.lock()).await else {
+            return Err(self.later(Instant::now() + self.interval));
+        };
         while let Err(not_yet) = self.limiter.check() {
             let turn = Instant::now() + not_yet.wait_time_from(self.clock.now());
             if turn > end {
-                return Err(self.later());
+                return Err(self.later(turn));
             }
             sleep_until(turn).await;
         }
         Ok(())
     }
 
-    /// How long the next one that is put off stays away.
-    fn later(&self) -> Duration {
-        let now = Instant::now();
+    /// How long one that cannot have its turn before `soonest` stays away: behind all that were put off before.
+    fn later(&self, soonest: Instant) -> Duration {
         let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
-        *behind = (*behind).max(now + self.interval * self.waiting.load(Ordering::Relaxed)) + self.interval;
-        *behind - now
+        *behind = (*behind + self.interval).max(soonest);
+        *behind - Instant::now()
     }
 }
 

@@ -55,6 +55,7 @@ impl Opened {
             gap: OnceLock::new(),
             concurrency: settings.queue.concurrency,
             grace: settings.queue.grace.to_std()?,
+            lease: settings.queue.lease,
             clock,
             due: Arc::default(),
             tally: Tally::default(),

@@ -113,6 +113,8 @@ pub struct Queue {
     pub concurrency: usize,
     /// How long a stopping process lets deliveries finish.
     pub grace: TimeDelta,
+    /// After so long a hand-over whose end nobody recorded is taken for dead; at least twice what it may take.
+    pub lease: TimeDelta,
 }
 
 /// How long finished jobs stay in the ledger.
@@ -164,7 +166,7 @@ pub fn read(s: &mut Section<'_>, around: Surroundings<'_>) -> (Option<Settings>,
     let shop = s.section("shop", shop);
     let deliver = s.get("deliver", values::one_of(&modes)).unwrap_or(Deliver::Live);
     let store = s.section("store", |s| store(s, around));
-    let queue = s.section("queue", |s| queue(s, store.as_ref(), around));
+    let queue = s.section("queue", |s| queue(s, store.as_ref(), &channels, around));
     let http = s.section("http", |s| http(s, &channels, around));
     let intake = s.section("intake", intake::read);
     let retry = s.section("retry", retry);
@@ -237,7 +239,12 @@ fn store(s: &mut Section<'_>, around: Surroundings<'_>) -> Option<StoreUrl> {
     peer(s, "url", around, kind, |text| parse_store(text, around.base))
 }
 
-fn queue(s: &mut Section<'_>, store: Option<&StoreUrl>, around: Surroundings<'_>) -> Queue {
+fn queue(
+    s: &mut Section<'_>,
+    store: Option<&StoreUrl>,
+    channels: &BTreeMap<ChannelName, Channel>,
+    around: Surroundings<'_>,
+) -> Queue {
     let kind = ("the address of a queue", "ledger:");
     let url = peer(s, "url", around, kind, parse_queue).unwrap_or(QueueUrl::Ledger);
     if matches!((store, &url), (Some(StoreUrl::Sqlite(_)), QueueUrl::Redis(_))) {
@@ -247,7 +254,19 @@ fn queue(s: &mut Section<'_>, store: Option<&StoreUrl>, around: Surroundings<'_>
     }
     let concurrency = s.get("concurrency", values::whole(1..=10_000, "64")).unwrap_or(64) as usize;
     let grace = s.get("grace", values::duration("30s")).unwrap_or(TimeDelta::seconds(30));
-    Queue { url, concurrency, grace }
+    Queue { url, concurrency, grace, lease: lease(s, channels) }
+}
+
+/// One that ended while a hand-over is under way, or while its end is written down, would have it made twice.
+fn lease(s: &mut Section<'_>, channels: &BTreeMap<ChannelName, Channel>) -> TimeDelta {
+    let lease = s.get("lease", values::some_time("10m")).unwrap_or(TimeDelta::minutes(10));
+    let longest = channels.iter().map(|(name, channel)| (channel.longest_hand_over(), name)).max();
+    if let Some((longest, name)) = longest.filter(|(longest, _)| lease < *longest * 2) {
+        let took = longest.num_seconds();
+        let message = format!("`queue.lease` is too short: a hand-over to channel {name} may take {took}s");
+        s.problem("lease", message, format!("make it at least twice as long: `lease = \"{}s\"`", took * 2));
+    }
+    lease
 }
 
 fn http(s: &mut Section<'_>, channels: &BTreeMap<ChannelName, Channel>, around: Surroundings<'_>) -> Http {

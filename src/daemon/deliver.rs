@@ -5,12 +5,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
 
 use super::clock::real_time;
 use super::group::Group;
-use super::turns::{Turns, Waited};
+use super::turns::{Place, Turns, Waited};
 use super::{Guide, Parts, keeper};
 use crate::channel::{Letter, Scope, TemplateError, Turn};
 use crate::domain::assemble::{Claim, claim};
@@ -24,8 +24,12 @@ use crate::store::{Decided, JobRef, MemberKey, Pick, Settlement, StoreError};
 
 /// Claims and outcomes that share a transaction, at most.
 const GROUP: usize = 256;
-/// A hand-over must be over within this time; every channel's own time-out is far shorter.
-const SENDING_LEASE: TimeDelta = TimeDelta::minutes(10);
+
+/// A ledger that is away is asked again: a moment later, and then less and less often.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Jobs wait so long for a ledger that is away, well within their lease.
+const CLAIMED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Delivers jobs by their ids.
 #[derive(Clone)]
@@ -59,19 +63,20 @@ struct Handover {
 
 impl Deliveries {
     /// Starts the lines that group what touches the ledger.
-    pub fn start(parts: Arc<Parts>) -> Self {
+    pub fn start(parts: Arc<Parts>, stop: CancellationToken) -> Self {
         let (for_claims, for_outcomes) = (parts.clone(), parts.clone());
         Self {
-            turns: Turns::start(parts.clone()),
+            turns: Turns::start(parts.clone(), stop),
             parts,
             claims: Group::start(GROUP, move |jobs| claim_all(for_claims.clone(), jobs)),
             outcomes: Group::start(GROUP, move |settlements| record_all(for_outcomes.clone(), settlements)),
         }
     }
 
-    /// One job, from its turn to the record.
-    pub async fn deliver(self, at: JobRef) {
-        let Waited::Go(turn) = self.turns.wait(&at).await else { return };
+    /// One job, from its place to the record.
+    pub async fn deliver(self, at: JobRef, place: Place) {
+        let Waited::Go(turn) = self.turns.wait(&at, place).await else { return };
+        let (turn, _place) = turn.map_or_else(|place| (None, Some(place)), |turn| (Some(turn), None));
         let Some(Claimed::Sending(handover)) = self.claims.ask(at.clone()).await else { return };
         let started = tokio::time::Instant::now();
         let channel = handover.job.channel.clone();
@@ -177,12 +182,21 @@ impl Deliveries {
 
 /// Claims a group of jobs in one transaction: guards judged again, the start recorded before any hand-over.
 async fn claim_all(parts: Arc<Parts>, jobs: Vec<JobRef>) -> Vec<Claimed> {
-    let claimed = claim_group(&parts, &jobs).await;
-    let mut answers = claimed.unwrap_or_else(|error| {
-        // The ids keep their lease, and are offered again when it runs out.
-        tracing::warn!(%error, jobs = jobs.len(), "jobs cannot be claimed");
-        HashMap::new()
-    });
+    let (began, mut pause) = (tokio::time::Instant::now(), FIRST_PAUSE);
+    let mut answers = loop {
+        match claim_group(&parts, &jobs).await {
+            Ok(claimed) => break claimed,
+            Err(error) => {
+                tracing::warn!(%error, jobs = jobs.len(), "jobs cannot be claimed");
+                if !error.is_passing() || began.elapsed() > CLAIMED_WITHIN {
+                    // The ids keep their lease, and are offered again when it runs out.
+                    break HashMap::new();
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    };
     jobs.iter().map(|at| answers.remove(&at.job).unwrap_or(Claimed::LetGo)).collect()
 }
 
@@ -199,7 +213,7 @@ async fn claim_group(parts: &Arc<Parts>, jobs: &[JobRef]) -> Result<HashMap<JobI
         tracing::debug!("other rules are in force: jobs of rules that are unknown here are let go");
     }
     let now = parts.clock.now();
-    let lease = Lease { from: real_time(), span: SENDING_LEASE };
+    let lease = Lease { from: real_time(), span: parts.lease };
     let decisions = parts
         .store
         .decide(Pick::Members(members), now, knowledge.caps_since(now), move |view, catalog| {
@@ -253,14 +267,14 @@ fn count(parts: &Parts, job: &Job, claim: &Claim) {
 /// Records a group of outcomes in one transaction. What happened must not be forgotten while the process lives, so a
 /// ledger that fails is asked again until it answers.
 async fn record_all(parts: Arc<Parts>, settlements: Vec<Settlement>) -> Vec<bool> {
-    let mut pause = Duration::from_millis(100);
+    let mut pause = FIRST_PAUSE;
     loop {
         match parts.store.settle(settlements.clone()).await {
             Ok(recorded) => return recorded,
             Err(error) => {
                 tracing::error!(%error, outcomes = settlements.len(), "outcomes cannot be recorded, trying again");
                 tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(5));
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
     }

@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::sync::Notify;
 
 use crate::channel::{Channel, Shop as ShopCard, UnsubscribeLinks};
@@ -76,6 +77,8 @@ pub struct Parts {
     pub concurrency: usize,
     /// How long a drain may take.
     pub grace: Duration,
+    /// After so long a hand-over whose end nobody recorded is taken for dead.
+    pub lease: TimeDelta,
     /// The time that drives.
     pub clock: Clock,
     /// Rung when a job has become due.

@@ -7,9 +7,10 @@ use anyhow::Context;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::dispatcher::Dispatcher;
 use super::run::deliver_until;
 use super::tally::Count;
-use super::{Parts, assembler, dispatcher, keeper, learn, outage, planner, restored, retention};
+use super::{Parts, assembler, keeper, learn, outage, planner, restored, retention};
 use crate::store::Lock;
 
 /// How often a pass looks whether all is done.
@@ -81,9 +82,10 @@ async fn pass(parts: Arc<Parts>, stop: CancellationToken) -> anyhow::Result<Once
 
 async fn until_nothing_is_due(parts: &Arc<Parts>, stop: &CancellationToken) -> anyhow::Result<()> {
     let mut reclaimed = tokio::time::Instant::now();
+    let dispatcher = Dispatcher::new(parts);
     loop {
         if let Some(queue) = &parts.redis {
-            dispatcher::dispatch(parts, queue).await.context("due jobs cannot be offered")?;
+            dispatcher.dispatch(parts, queue).await.context("due jobs cannot be offered")?;
         }
         // In this order: what is offered between the two looks is seen by the second.
         let next = parts.store.next_event().await?;

@@ -12,11 +12,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::deliver::Deliveries;
+use super::dispatcher::Dispatcher;
 use super::planner::PlanError;
+use super::turns::Room;
 use super::{Parts, assembler, dispatcher, keeper, learn, lock, outage, planner, restored, retention};
 use crate::domain::ids::{Day, Timestamp};
 use crate::domain::shop::Knowledge;
-use crate::queue::{Health, Transport, WorkerOptions, work};
+use crate::queue::{Health, LedgerQueue, Line, Transport, WorkerOptions, work};
 use crate::store::{Lock, Pause};
 
 /// How often the planner looks for members that someone woke.
@@ -33,10 +35,8 @@ const KEEPER_TURN: Duration = Duration::from_secs(5);
 const RETENTION_TURN: Duration = Duration::from_secs(1);
 /// How often due ids are offered to Redis, and finished ones swept out.
 const DISPATCH_TURN: Duration = Duration::from_millis(50);
-/// How often the worker looks at its transport.
+/// How often a worker looks at its transport.
 const POLL: Duration = Duration::from_millis(5);
-/// Ids taken from the ledger in one go.
-const BATCH: usize = 256;
 
 /// Which loops a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,8 +108,9 @@ fn start_planner(loops: &TaskTracker, parts: &Arc<Parts>, stop: &CancellationTok
     let p = parts.clone();
     loops.spawn(turns(stop.clone(), RETENTION_TURN, move || retention_turn(p.clone())));
     if parts.redis.is_some() {
-        let p = parts.clone();
-        loops.spawn(turns(stop.clone(), DISPATCH_TURN, move || dispatch_turn(p.clone())));
+        let (p, dispatcher) = (parts.clone(), Arc::new(Dispatcher::new(parts)));
+        let turn = move || dispatch_turn(p.clone(), dispatcher.clone());
+        loops.spawn(turns(stop.clone(), DISPATCH_TURN, turn));
     }
 }
 
@@ -210,48 +211,48 @@ async fn rules_turn(parts: Arc<Parts>) {
     parts.readiness.note("rules", &same);
 }
 
-async fn dispatch_turn(parts: Arc<Parts>) {
+async fn dispatch_turn(parts: Arc<Parts>, dispatcher: Arc<Dispatcher>) {
     let Some(queue) = &parts.redis else { return };
-    let offered = dispatcher::dispatch(&parts, queue).await;
+    let offered = dispatcher.dispatch(&parts, queue).await;
     parts.readiness.note("dispatcher", &offered);
-    if let Err(error) = queue.sweep().await {
+    if let Err(error) = dispatcher.sweep(queue).await {
         tracing::debug!(%error, "finished ids stay in redis for now");
     }
 }
 
-/// Delivers until told to stop, then lets what is in flight finish within the grace period.
+/// Delivers until told to stop, then lets what is in flight finish within the grace period. Each line has a worker of its
+/// own.
 pub(super) async fn deliver_until(parts: Arc<Parts>, stop: CancellationToken) {
-    let deliveries = TaskTracker::new();
-    let health = Health::default();
-    let watch = watch_health(parts.clone(), health.clone(), stop.clone());
-    let lines = Deliveries::start(parts.clone());
-    let deliver = move |job| lines.clone().deliver(job);
-    let options = options(&parts, &deliveries, &health);
-    let worker = work(options, transport(&parts), deliver, stop.clone().cancelled_owned());
-    let finish = async {
-        stop.cancelled().await;
-        tokio::time::sleep(parts.grace).await;
+    let (workers, deliveries) = (TaskTracker::new(), TaskTracker::new());
+    let jobs = Deliveries::start(parts.clone(), stop.clone());
+    let (name, transport) = (worker_name(), transport(&parts));
+    let mut healths = Vec::new();
+    for line in Line::all(parts.channels.keys()) {
+        let room = Room::of(&parts, &line);
+        let options = WorkerOptions {
+            name: format!("{name}.{}", line.name()),
+            line,
+            batch: room.size(),
+            poll: POLL,
+            deliveries: deliveries.clone(),
+            health: Health::default(),
+        };
+        healths.push(options.health.clone());
+        let jobs = jobs.clone();
+        let deliver = move |job, place| jobs.clone().deliver(job, place);
+        workers.spawn(work(options, transport.clone(), move || room.place(), deliver, stop.clone()));
+    }
+    let watch = workers.spawn(watch_health(parts.clone(), healths, stop.clone()));
+    workers.close();
+    stop.cancelled().await;
+    watch.abort();
+    let drained = async {
+        workers.wait().await;
+        // Deliveries that outlived a restart of their worker have the rest of the grace period.
+        deliveries.close();
+        deliveries.wait().await;
     };
-    tokio::pin!(finish);
-    let ended = tokio::select! {
-        ended = worker => Some(ended),
-        () = &mut finish => None,
-        () = watch => None,
-    };
-    deliveries.close();
-    let left = match ended {
-        // Deliveries that outlived a restart of the worker have the rest of the grace period.
-        Some(_) if stop.is_cancelled() => tokio::select! {
-            () = deliveries.wait() => false,
-            () = finish => true,
-        },
-        Some(early) => {
-            parts.readiness.note("worker", &Err::<(), _>(format!("the worker ended by itself: {early:?}")));
-            false
-        }
-        None => !deliveries.is_empty(),
-    };
-    if left {
+    if tokio::time::timeout(parts.grace, drained).await.is_err() {
         tracing::warn!(
             left = deliveries.len(),
             "the grace period is over: jobs stay leased and are taken back at the next start"
@@ -259,37 +260,30 @@ pub(super) async fn deliver_until(parts: Arc<Parts>, stop: CancellationToken) {
     }
 }
 
-fn options(parts: &Parts, deliveries: &TaskTracker, health: &Health) -> WorkerOptions {
-    WorkerOptions {
-        name: worker_name(),
-        concurrency: parts.concurrency,
-        poll: POLL,
-        deliveries: deliveries.clone(),
-        health: health.clone(),
-    }
-}
-
 fn transport(parts: &Parts) -> Transport {
     match &parts.redis {
-        Some(queue) => Transport::redis(queue),
-        None => {
-            let (clock, due) = (parts.clock.for_queue(), parts.due.clone());
-            Transport::ledger(parts.store.clone(), clock, dispatcher::QUEUED_LEASE, BATCH, due)
-        }
+        Some(queue) => Transport::Redis(queue.clone()),
+        None => Transport::Ledger(LedgerQueue {
+            store: parts.store.clone(),
+            clock: parts.clock.for_queue(),
+            lease: dispatcher::queued_lease(parts),
+            due: parts.due.clone(),
+        }),
     }
 }
 
-/// Tells readiness and metrics how the worker is; never returns before the stop, and not after it either.
-async fn watch_health(parts: Arc<Parts>, health: Health, stop: CancellationToken) {
+/// Tells readiness and metrics how the workers are.
+async fn watch_health(parts: Arc<Parts>, workers: Vec<Health>, stop: CancellationToken) {
     turns(stop, Duration::from_millis(500), move || {
-        let well = if health.is_well() { Ok(()) } else { Err("the queue is lost, the worker restarts") };
+        let all_well = workers.iter().all(Health::is_well);
+        let well = if all_well { Ok(()) } else { Err("the queue is lost, the worker restarts") };
         parts.readiness.note("worker", &well);
-        metrics::gauge!("replenish_worker_well").set(if health.is_well() { 1.0 } else { 0.0 });
-        metrics::gauge!("replenish_worker_restarts").set(f64::from(health.restarts()));
+        let restarts: u32 = workers.iter().map(Health::restarts).sum();
+        metrics::gauge!("replenish_worker_well").set(if all_well { 1.0 } else { 0.0 });
+        metrics::gauge!("replenish_worker_restarts").set(f64::from(restarts));
         async {}
     })
     .await;
-    std::future::pending::<()>().await;
 }
 
 /// Unique among all workers that ever ran: a name still counted as alive would be refused.

@@ -60,7 +60,7 @@ pub struct Sent {
 pub async fn send_test(channel: &Channel, message: TestMessage) -> Sent {
     let domain = message.to.rsplit_once('@').map(|(_, domain)| domain.to_lowercase());
     let letter = letter(&message);
-    let outcome = match channel.turn(domain.as_deref(), PATIENCE).await {
+    let outcome = match channel.turn(None, domain.as_deref(), PATIENCE).await {
         Ok(turn) => channel.deliver(&letter, turn).await,
         Err(put_off) => Outcome::new(Delivery::Unreachable, Some(put_off.reason)),
     };

@@ -238,6 +238,7 @@ fn compose_job(
         step,
         purpose: rule.purpose(),
         channel: rule.channel_for(&judge.person.view.member, judge.shop.reach).clone(),
+        priority: rule.priority,
         due_at,
         not_before: None,
         valid_until,

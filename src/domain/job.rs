@@ -86,6 +86,8 @@ pub struct Job {
     pub purpose: Purpose,
     /// Where it goes.
     pub channel: ChannelName,
+    /// The rule's when it was assembled: within a channel the higher goes first.
+    pub priority: i32,
     /// When it fell due; the planner's.
     pub due_at: Timestamp,
     /// Delivery's own: not before this, after a deferral or a failed attempt.

@@ -9,8 +9,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-use super::{Clock, QueueError};
-use crate::domain::job::Lease;
+use super::{Clock, Line, QueueError};
 use crate::store::{JobRef, Store};
 
 /// An idle fetch waits so long before it looks again for rows that other processes wrote.
@@ -19,22 +18,34 @@ const IDLE_LOOK: Duration = Duration::from_millis(250);
 /// The ledger as a queue.
 #[derive(Clone)]
 pub struct LedgerQueue {
-    pub(super) store: Store,
-    pub(super) clock: Clock,
-    pub(super) lease: TimeDelta,
-    pub(super) batch: usize,
-    pub(super) due: Arc<Notify>,
+    /// The ledger.
+    pub store: Store,
+    /// What is due, and how long leases run.
+    pub clock: Clock,
+    /// How long an offer stands.
+    pub lease: TimeDelta,
+    /// Rung when a job has become due.
+    pub due: Arc<Notify>,
 }
 
-impl LedgerQueue {
+/// One line of it.
+#[derive(Clone)]
+pub(super) struct LedgerLine {
+    pub queue: LedgerQueue,
+    pub line: Line,
+    pub batch: usize,
+}
+
+impl LedgerLine {
     async fn offer(&self) -> Result<Vec<JobRef>, QueueError> {
-        let now = (self.clock)();
-        let lease = Lease { from: now.real, span: self.lease };
-        Ok(self.store.offer(now.driving, lease, self.batch).await?)
+        let LedgerQueue { store, clock, lease, .. } = &self.queue;
+        let now = clock();
+        let ripe = store.ripe(now.driving).await?;
+        Ok(self.line.offer(store, &ripe, now, *lease, self.batch).await?)
     }
 }
 
-impl Persistence for LedgerQueue {
+impl Persistence for LedgerLine {
     type Compact = Vec<u8>;
     type Response = Value;
     type Error = QueueError;
@@ -51,7 +62,7 @@ impl Persistence for LedgerQueue {
     async fn fetch_next(&mut self, _: &WorkerContext) -> Result<Vec<Task<Vec<u8>>>, QueueError> {
         let mut jobs = self.offer().await?;
         if jobs.is_empty() {
-            let _ = tokio::time::timeout(IDLE_LOOK, self.due.notified()).await;
+            let _ = tokio::time::timeout(IDLE_LOOK, self.queue.due.notified()).await;
             jobs = self.offer().await?;
         }
         jobs.iter().map(task).collect()

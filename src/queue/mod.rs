@@ -1,9 +1,12 @@
 //! The only apalis: one transport with two arms, the ledger itself or Redis, and the worker over it; knows nothing of jobs but ids.
 //!
 //! The queue is a conveyor. It may lose, repeat or reorder ids without harm: whoever takes one claims the job in the
-//! ledger first, and lets go when the ledger says no. Handlers always succeed, retries live in the ledger.
+//! ledger first, and lets go when the ledger says no. Handlers always succeed, retries live in the ledger. Each channel has a
+//! line of its own, and each line a worker: none waits for another.
 
+mod health;
 mod ledger;
+mod line;
 mod redis;
 mod transport;
 mod worker;
@@ -13,8 +16,11 @@ use std::sync::Arc;
 use crate::domain::ids::Timestamp;
 
 pub use self::redis::{RedisQueue, host_of};
+pub use health::Health;
+pub use ledger::LedgerQueue;
+pub use line::Line;
 pub use transport::Transport;
-pub use worker::{Health, WorkerOptions, work};
+pub use worker::{WorkerOptions, work};
 
 /// Two times at once: the driving clock (due dates) and the real one (leases).
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +55,9 @@ pub enum QueueError {
         #[source]
         source: ::redis::RedisError,
     },
+    /// The transport said that nothing will come any more.
+    #[error("the queue has ended by itself")]
+    Ended,
     /// An id cannot be written or read.
     #[error("a queue entry is damaged")]
     Entry(#[from] serde_json::Error),

@@ -1,7 +1,5 @@
 //! Owns the one transport: an apalis backend with two arms, so that the worker is written once; knows nothing of deliveries.
 
-use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,60 +9,66 @@ use apalis_core::backend::finalize::Durable;
 use apalis_core::backend::persistence::{Persisted, TaskPersistLayer};
 use apalis_core::backend::{BackendConfig, WireFormatBackend};
 use apalis_redis::RedisStorage;
-use chrono::TimeDelta;
 use serde_json::Value;
-use tokio::sync::Notify;
-use tokio::time::Sleep;
 
-use super::ledger::LedgerQueue;
-use super::{Clock, QueueError, RedisQueue};
-use crate::store::{JobRef, Store};
+use super::ledger::LedgerLine;
+use super::{LedgerQueue, Line, QueueError, RedisQueue};
+use crate::store::JobRef;
 
-/// The conveyor that a worker takes job ids from.
-pub struct Transport {
-    arm: Arm,
-    /// A restarted worker waits before its first poll.
-    pause: Option<Pin<Box<Sleep>>>,
-}
-
-enum Arm {
-    Ledger(Persisted<LedgerQueue>, JsonCodec),
-    Redis(RedisStorage<JobRef>),
+/// Where job ids come from.
+#[derive(Clone)]
+pub enum Transport {
+    /// The ledger itself.
+    Ledger(LedgerQueue),
+    /// Ids that a dispatcher pushed to Redis.
+    Redis(RedisQueue),
 }
 
 impl Transport {
-    /// The ledger itself. `due` wakes an idle fetch; `lease` and `batch` bound what one fetch takes.
-    pub fn ledger(store: Store, clock: Clock, lease: TimeDelta, batch: usize, due: Arc<Notify>) -> Self {
-        let queue = LedgerQueue { store, clock, lease, batch, due };
-        Self { arm: Arm::Ledger(Persisted::new(queue), JsonCodec::default()), pause: None }
+    /// A fresh backend of this line; a fetch takes at most about `batch` ids.
+    pub(super) fn backend(&self, line: &Line, batch: usize) -> LineBackend {
+        LineBackend(match self {
+            Transport::Ledger(queue) => {
+                let queue = LedgerLine { queue: queue.clone(), line: line.clone(), batch };
+                Arm::Ledger(Persisted::new(queue), JsonCodec::default())
+            }
+            Transport::Redis(queue) => Arm::Redis(queue.storage(line, batch)),
+        })
     }
 
-    /// Ids that a dispatcher pushed to Redis.
-    pub fn redis(queue: &RedisQueue) -> Self {
-        Self { arm: Arm::Redis(queue.storage.clone()), pause: None }
+    /// Whether it can be worked with at this moment.
+    pub(super) async fn answers(&self) -> Result<(), QueueError> {
+        match self {
+            // Offers are written: one that can only be read is of no use.
+            Transport::Ledger(queue) => Ok(queue.store.put_off(&[]).await.map(drop)?),
+            Transport::Redis(queue) => queue.ping().await,
+        }
     }
 
-    /// The same transport, fresh, whose first poll waits for `delay`.
-    pub(super) fn after(&self, delay: Duration) -> Self {
-        let arm = match &self.arm {
-            Arm::Ledger(queue, codec) => Arm::Ledger(queue.clone(), codec.clone()),
-            Arm::Redis(storage) => Arm::Redis(storage.clone()),
-        };
-        let pause = (!delay.is_zero()).then(|| Box::pin(tokio::time::sleep(delay)));
-        Self { arm, pause }
+    /// Ends when the worker of this name is lost, however quietly.
+    pub(super) async fn lost(&self, line: &Line, worker: &str) -> QueueError {
+        match self {
+            // Every fetch asks the ledger.
+            Transport::Ledger(_) => std::future::pending().await,
+            Transport::Redis(queue) => queue.keep_alive(line, worker).await,
+        }
     }
 }
 
-impl Backend for Transport {
+/// One line of a transport, as a worker polls it.
+pub(super) struct LineBackend(Arm);
+
+enum Arm {
+    Ledger(Persisted<LedgerLine>, JsonCodec),
+    Redis(RedisStorage<JobRef>),
+}
+
+impl Backend for LineBackend {
     type Task = Task<Vec<u8>>;
     type Error = QueueError;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>, worker: &WorkerContext) -> Poll<Result<(), QueueError>> {
-        if let Some(pause) = &mut self.pause {
-            std::task::ready!(pause.as_mut().poll(cx));
-            self.pause = None;
-        }
-        match &mut self.arm {
+        match &mut self.0 {
             Arm::Ledger(queue, _) => queue.poll_ready(cx, worker, Duration::from_secs(60)),
             Arm::Redis(storage) => Backend::poll_ready(storage, cx, worker).map_err(Into::into),
         }
@@ -75,21 +79,23 @@ impl Backend for Transport {
         cx: &mut Context<'_>,
         worker: &WorkerContext,
     ) -> Poll<Option<Result<Self::Task, QueueError>>> {
-        match &mut self.arm {
+        let next = match &mut self.0 {
             Arm::Ledger(queue, _) => queue.poll_next(cx, worker),
             Arm::Redis(storage) => Backend::poll_next(storage, cx, worker).map_err(Into::into),
-        }
+        };
+        // A worker whose backend just ends waits for ever to be told to stop.
+        next.map(|next| next.or(Some(Err(QueueError::Ended))))
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>, worker: &WorkerContext) -> Poll<Result<(), QueueError>> {
-        match &mut self.arm {
+        match &mut self.0 {
             Arm::Ledger(queue, _) => queue.poll_close(cx, worker),
             Arm::Redis(storage) => Backend::poll_close(storage, cx, worker).map_err(Into::into),
         }
     }
 }
 
-impl BackendConfig for Transport {
+impl BackendConfig for LineBackend {
     type Args = JobRef;
     type Id = <RedisStorage<JobRef> as BackendConfig>::Id;
     type Kind = Durable;
@@ -101,7 +107,7 @@ impl BackendConfig for Transport {
     }
 
     fn middleware(&mut self, worker: &mut WorkerContext) -> Self::Layer {
-        match &mut self.arm {
+        match &mut self.0 {
             Arm::Ledger(queue, _) => {
                 queue.layer(JsonCodec::default(), 256).lock_tasks(false).persist_results(false)
             }
@@ -110,12 +116,12 @@ impl BackendConfig for Transport {
     }
 }
 
-impl WireFormatBackend for Transport {
+impl WireFormatBackend for LineBackend {
     type Codec = JsonCodec;
     type Compact = Vec<u8>;
 
     fn codec(&self) -> &JsonCodec {
-        match &self.arm {
+        match &self.0 {
             Arm::Ledger(_, codec) => codec,
             Arm::Redis(storage) => storage.codec(),
         }

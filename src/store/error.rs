@@ -124,6 +124,11 @@ impl StoreError {
         error.try_into_panic().map_or(StoreError::Closed, |panic| Self::from_panic(&*panic, None))
     }
 
+    /// True when time may mend it: the database is away, held by another, or full.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, StoreError::Busy(_) | StoreError::Lost(_) | StoreError::Full)
+    }
+
     /// True when PostgreSQL broke off one of two transactions that stood in each other's way: the same again may pass.
     pub(super) fn is_conflict(&self) -> bool {
         let cause = match self {

@@ -1,42 +1,15 @@
-//! Owns how decisions, offers and outcomes are kept, each in one transaction; decides nothing.
+//! Owns how decisions and outcomes are kept, each in one transaction; decides nothing.
 
 use super::changes;
 use super::history::{note, recall, recalled};
 use super::value::{Dialect, Row, Statement, values};
 use super::view::Views;
-use super::{Decisions, MemberKey, Store, StoreError, on, view};
+use super::{Decisions, JobRef, MemberKey, Store, StoreError, on, view};
 use crate::domain::catalog::Catalog;
 use crate::domain::change::Change;
-use crate::domain::ids::{ChannelName, JobId, Timestamp};
-use crate::domain::job::{Lease, Outcome, Settled};
+use crate::domain::ids::{ChannelName, Timestamp};
+use crate::domain::job::{Outcome, Settled};
 use crate::domain::member::MemberView;
-use crate::domain::reason::Reason;
-
-/// What the queue carries: a job's id, whose it is, and which way it goes: that is asked for a turn before the claim.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub struct JobRef {
-    /// The member's key.
-    pub member: i64,
-    /// The job.
-    pub job: JobId,
-    /// The channel.
-    pub channel: ChannelName,
-    /// The right part of the member's address, in lower case.
-    pub domain: Option<String>,
-    /// When it is no longer worth sending.
-    pub valid_until: Timestamp,
-}
-
-/// A job that has no turn yet: its peer rests, or its rate is used up.
-#[derive(Debug, Clone)]
-pub struct Deferral {
-    /// The job.
-    pub job: JobId,
-    /// When it is worth asking again; never later than its `valid_until`.
-    pub not_before: Timestamp,
-    /// Why.
-    pub reason: Reason,
-}
 
 /// Which members a decision is about.
 #[derive(Debug, Clone)]
@@ -203,46 +176,6 @@ impl Store {
         view::views(answers, now)?.pop().map(|(_, view)| view).transpose()
     }
 
-    /// Makes `scheduled` jobs that are ready `queued`, under a lease: at most `limit`, those ready first.
-    ///
-    /// # Errors
-    /// When the store cannot answer.
-    pub async fn offer(&self, now: Timestamp, lease: Lease, limit: usize) -> Result<Vec<JobRef>, StoreError> {
-        // materialized: PostgreSQL might else take the inner query, with its limit, once for each job
-        let sql = format!(
-            "WITH ready AS MATERIALIZED (SELECT j.key FROM job j WHERE j.state = 'scheduled' AND j.ready_at <= $1 \
-                ORDER BY j.ready_at, j.key LIMIT $3 {}) \
-             UPDATE job SET state = 'queued', lease_until = {} + $4 WHERE key IN (SELECT key FROM ready) \
-             RETURNING member, id, channel, (SELECT m.address FROM member m WHERE m.key = job.member), valid_until",
-            self.dialect().skip_locked("j"),
-            self.dialect().lease_clock("$2")
-        );
-        let span = lease.span.num_milliseconds();
-        let offer = Statement::new(sql, values![now, lease.from, count(limit), span]);
-        let (offered, _) = self.amend(vec![offer], |answers| Ok((Vec::new(), answers))).await?;
-        offered.into_iter().flatten().map(job_ref).collect()
-    }
-
-    /// Puts `queued` jobs back: nothing was handed over, and what happened is not worth a row. True where the job was still
-    /// `queued`.
-    ///
-    /// # Errors
-    /// When the store cannot answer.
-    pub async fn put_off(&self, deferrals: &[Deferral]) -> Result<Vec<bool>, StoreError> {
-        let affected = self.write(deferrals.iter().map(changes::put_off).collect()).await?;
-        Ok(affected.into_iter().map(|rows| rows > 0).collect())
-    }
-
-    /// How many jobs are `queued` or `sending`: offered and not settled.
-    ///
-    /// # Errors
-    /// When the store cannot answer.
-    pub async fn in_flight(&self) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM job WHERE lease_until IS NOT NULL";
-        let found = keys(self.ask_one(Statement::new(sql, Vec::new())).await?)?;
-        Ok(found.first().map_or(0, |n| n.0.unsigned_abs()))
-    }
-
     /// Records attempts and moves `sending` jobs on, in one transaction; true where this hand-over of the job was still
     /// under way. The attempt is recorded in any case, once for each hand-over.
     ///
@@ -338,13 +271,6 @@ pub(super) fn keys(answer: Vec<Row>) -> Result<Vec<MemberKey>, StoreError> {
     Ok(keys)
 }
 
-fn job_ref(row: Row) -> Result<JobRef, StoreError> {
-    let read = |row: &mut Row| Ok((row.text()?, row.text()?, row.opt_text()?, row.time()?));
-    let (member, (id, channel, address, valid_until)) = row.keyed("job", read)?;
-    let domain = address.and_then(|address| Some(address.rsplit_once('@')?.1.to_owned()));
-    Ok(JobRef { member, job: id.into(), channel: channel.into(), domain, valid_until })
-}
-
-fn count(limit: usize) -> i64 {
+pub(super) fn count(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

@@ -165,7 +165,7 @@ pub(super) fn key_values(member: i64, key: &OccasionKey) -> Vec<Value> {
 // ---- jobs
 
 /// What [`job`] reads after the key, but for the content; `j` is the job.
-pub(super) const JOB: &str = "j.id, j.state, j.rule, j.step, j.purpose, j.channel, j.due_at, j.not_before, \
+pub(super) const JOB: &str = "j.id, j.state, j.rule, j.step, j.purpose, j.channel, j.priority, j.due_at, j.not_before, \
     j.valid_until, j.assembled_at, j.handed_over_at, j.attempts, j.tries, j.handovers, j.reason, j.pinned, j.shadow, j.rules_hash";
 
 /// True of jobs that are not over.
@@ -179,6 +179,7 @@ pub(super) fn job(row: &mut Row) -> Result<Job, Flaw> {
         step: step(row)?,
         purpose: row.word(purpose)?,
         channel: row.text()?.into(),
+        priority: small(row.int()?)?,
         due_at: row.time()?,
         not_before: row.opt_time()?,
         valid_until: row.time()?,
@@ -208,6 +209,7 @@ pub(super) fn new_job(member: i64, job: &Job, now: Timestamp) -> Result<Statemen
         i64::from(job.step),
         job.purpose.as_str(),
         job.channel.as_str(),
+        i64::from(job.priority),
         job.due_at,
         job.not_before,
         job.valid_until,
@@ -223,9 +225,9 @@ pub(super) fn new_job(member: i64, job: &Job, now: Timestamp) -> Result<Statemen
         now,
     ];
     Ok(Statement::new(
-        "INSERT INTO job (id, member, state, rule, step, purpose, channel, due_at, not_before, valid_until, \
+        "INSERT INTO job (id, member, state, rule, step, purpose, channel, priority, due_at, not_before, valid_until, \
             assembled_at, handed_over_at, attempts, tries, reason, pinned, shadow, rules_hash, content, changed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) \
          ON CONFLICT (id) DO NOTHING",
         values,
     ))

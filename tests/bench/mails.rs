@@ -87,7 +87,7 @@ fn options(port: u16) -> EmailOptions {
 async fn by_channel(options: EmailOptions) -> f64 {
     let channel = Channel::email(options, Pace::local()).unwrap();
     let send = move |channel: Channel, letter: Arc<Letter>| async move {
-        let turn = channel.turn(Some("example.tw"), Duration::from_secs(30)).await.unwrap();
+        let turn = channel.turn(None, Some("example.tw"), Duration::from_secs(30)).await.unwrap();
         assert_eq!(channel.deliver(&letter, turn).await.result, Delivery::Delivered);
     };
     let letter = Arc::new(letter());

@@ -1,16 +1,27 @@
 //! Figures, not tests: how fast the road is on this machine. Each bench prints its figures as one JSON object.
 //!
-//! `cargo bench -- NAME…` runs those named, without names all: `import`, `webhooks`, `mails`, `backtest`,
-//! `reference`.
+//! `cargo bench -- NAME…` runs those named, without names all: `import`, `webhooks`, `endpoints`, `fleet`, `backlog`, `mails`,
+//! `backtest`, `reference`.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+#[path = "../it/support/backlog.rs"]
+mod backlog;
+mod flow;
+#[path = "../it/support/hook.rs"]
+mod hook;
 #[path = "../it/support/house.rs"]
 mod house;
 mod mails;
+#[path = "../it/support/postgres.rs"]
+mod postgres;
 #[path = "../it/support/receiver.rs"]
 mod receiver;
+#[path = "../it/support/redis.rs"]
+mod redis;
 #[path = "../it/support/reference.rs"]
 mod reference;
+#[path = "../it/support/running.rs"]
+mod running;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -70,6 +81,15 @@ fn main() {
     }
     if chosen("webhooks") {
         runtime.block_on(webhooks());
+    }
+    if chosen("endpoints") {
+        runtime.block_on(flow::endpoints());
+    }
+    if chosen("fleet") {
+        runtime.block_on(flow::fleet());
+    }
+    if chosen("backlog") {
+        runtime.block_on(flow::backlog());
     }
     if chosen("mails") {
         mails::mails();

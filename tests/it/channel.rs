@@ -44,6 +44,6 @@ pub fn letter() -> Letter {
 /// Waits for a turn and hands over, as the daemon does.
 pub async fn deliver(channel: &Channel, letter: &Letter) -> Outcome {
     let domain = letter.email.as_deref().and_then(|email| Some(email.rsplit_once('@')?.1));
-    let turn = channel.turn(domain, Duration::from_secs(30)).await.unwrap();
+    let turn = channel.turn(None, domain, Duration::from_secs(30)).await.unwrap();
     channel.deliver(letter, turn).await
 }

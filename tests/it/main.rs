@@ -4,6 +4,7 @@
 mod accounting;
 mod again;
 mod architecture;
+mod backpressure;
 mod backtest;
 mod bad_day;
 mod calendar;
@@ -22,6 +23,7 @@ mod line;
 mod model;
 mod moments;
 mod outage;
+mod outages;
 mod planning;
 mod preview;
 mod promises;

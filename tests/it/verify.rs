@@ -18,9 +18,9 @@ const OPEN: &str =
 fn plants() -> Vec<(&'static str, String)> {
     let again = |id: &str, state: &str, lease: &str| {
         format!(
-            "INSERT INTO job (id, member, state, rule, step, purpose, channel, due_at, valid_until, assembled_at, \
+            "INSERT INTO job (id, member, state, rule, step, purpose, channel, priority, due_at, valid_until, assembled_at, \
              handed_over_at, attempts, tries, pinned, shadow, rules_hash, changed_at, lease_until) \
-             SELECT '{id}', member, '{state}', 'other', step, purpose, channel, due_at, valid_until, assembled_at, \
+             SELECT '{id}', member, '{state}', 'other', step, purpose, channel, priority, due_at, valid_until, assembled_at, \
              NULL, 0, 0, 0, 0, rules_hash, changed_at, {lease} FROM job WHERE key = {JOB};"
         )
     };

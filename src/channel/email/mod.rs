@@ -18,11 +18,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::breaker::Breaker;
-use super::turn::{Gate, Gates};
+use super::breaker::{Breaker, Trial};
+use super::turn::{Gate, Gates, Place};
 use super::{ChannelError, Letter, Pace, PutOff, Turn};
 use crate::domain::job::{Delivery, Outcome};
 use crate::domain::rate::Rate;
@@ -102,10 +101,10 @@ impl Email {
         if outlets.is_empty() {
             return Err(ChannelError::NoRelay);
         }
-        let turns = Arc::new(Semaphore::new(options.connections.max(1)));
+        let gates = Gates::new(each, options.connections, pace);
         let keyed = |(domain, rate): (String, Rate)| (domain.clone(), (format!("domain:{domain}"), rate));
         let domain_rates = options.domain_rates.into_iter().map(keyed).collect();
-        Ok(Self(Arc::new(Post { sender, outlets, gates: Gates { each, turns, pace }, domain_rates, local })))
+        Ok(Self(Arc::new(Post { sender, outlets, gates, domain_rates, local })))
     }
 
     pub(super) fn is_local(&self) -> bool {
@@ -120,10 +119,19 @@ impl Email {
         }
     }
 
+    pub(super) fn gates(&self) -> &Gates {
+        &self.0.gates
+    }
+
     /// A turn for a mail to this domain, in lower case.
-    pub(super) async fn turn(&self, domain: Option<&str>, patience: Duration) -> Result<Turn, PutOff> {
+    pub(super) async fn turn(
+        &self,
+        place: Option<Place>,
+        domain: Option<&str>,
+        patience: Duration,
+    ) -> Result<Turn, PutOff> {
         let of_domain = domain.and_then(|domain| self.0.domain_rates.get(domain));
-        self.0.gates.turn(of_domain.map(|(key, rate)| (key.as_str(), *rate)), patience).await
+        self.0.gates.turn(place, of_domain.map(|(key, rate)| (key.as_str(), *rate)), patience).await
     }
 
     pub(super) async fn deliver(&self, letter: &Letter, turn: Turn) -> Outcome {
@@ -136,7 +144,7 @@ impl Email {
             if outcome.result != Delivery::Unreachable {
                 break;
             }
-            if self.0.is_open(next).await {
+            if let Some(_trial) = self.0.opening(next).await {
                 outcome = self.0.send(&mail, next).await;
             }
         }
@@ -145,16 +153,14 @@ impl Email {
 }
 
 impl Post {
-    /// True when a relay that was not the first choice may have a mail now.
-    async fn is_open(&self, relay: usize) -> bool {
+    /// Whether a relay that was not the first choice may have a mail now, and as its trial.
+    async fn opening(&self, relay: usize) -> Option<Option<Trial>> {
         let Gate { key, rate, breaker, .. } = &self.gates.each[relay];
         let rests = breaker.rests(Instant::now()).is_some();
-        if let (Some(rate), false) = (rate, rests)
-            && self.gates.pace.turn(key, *rate, PATIENCE).await.is_err()
-        {
-            return false;
+        if let (Some(rate), false) = (rate, rests) {
+            self.gates.pace.turn(key, *rate, PATIENCE).await.ok()?;
         }
-        breaker.ask(Instant::now()).is_ok()
+        breaker.ask(Instant::now()).ok()
     }
 
     /// Hands the mail to one relay, and tells its breaker how that went.

@@ -13,11 +13,10 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
-use tokio::sync::Semaphore;
 
 use super::breaker::Breaker;
 use super::probe::Probe;
-use super::turn::{Gate, Gates};
+use super::turn::{Gate, Gates, Place};
 use super::{ChannelError, Letter, Pace, PutOff, TemplateError, Turn};
 use crate::domain::job::{Delivery, Outcome};
 use crate::domain::rate::Rate;
@@ -78,7 +77,6 @@ impl Webhook {
         let host = url.host_str().filter(|_| matches!(url.scheme(), "http" | "https"));
         let host = host.ok_or(ChannelError::WebhookUrl)?.to_owned();
         let private = network::literal(&host).is_some_and(network::is_private);
-        let turns = Arc::new(Semaphore::new(options.concurrency.max(1)));
         let name = url.origin().ascii_serialization();
         let key = format!("endpoint:{}", url.as_str());
         let gate = Gate { name: name.clone(), key, rate: options.rate, breaker: Breaker::default() };
@@ -90,7 +88,7 @@ impl Webhook {
             forbidden: private && !options.allow_private_network,
             requests: Requests::new(&options.secrets, options.headers, options.body)?,
             delivered: options.delivered,
-            gates: Gates { each: vec![gate], turns, pace },
+            gates: Gates::new(vec![gate], options.concurrency, pace),
         })))
     }
 
@@ -102,8 +100,12 @@ impl Webhook {
         self.0.probe().await
     }
 
-    pub(super) async fn turn(&self, patience: Duration) -> Result<Turn, PutOff> {
-        self.0.gates.turn(None, patience).await
+    pub(super) fn gates(&self) -> &Gates {
+        &self.0.gates
+    }
+
+    pub(super) async fn turn(&self, place: Option<Place>, patience: Duration) -> Result<Turn, PutOff> {
+        self.0.gates.turn(place, None, patience).await
     }
 
     pub(super) async fn deliver(&self, letter: &Letter, _turn: Turn) -> Outcome {

@@ -5,6 +5,8 @@ mod email;
 mod headers;
 mod webhook;
 
+use chrono::TimeDelta;
+
 use super::reader::Section;
 use super::secret::Surroundings;
 
@@ -23,6 +25,16 @@ pub enum Channel {
     Email(Email),
     /// Any other name.
     Webhook(Webhook),
+}
+
+impl Channel {
+    /// The longest that one hand-over may take: mail is offered to each relay in turn.
+    pub fn longest_hand_over(&self) -> TimeDelta {
+        match self {
+            Channel::Email(email) => email.timeout * i32::try_from(email.relays.len()).unwrap_or(i32::MAX),
+            Channel::Webhook(webhook) => webhook.timeout,
+        }
+    }
 }
 
 /// Reads one channel.

@@ -263,6 +263,7 @@ mod tests {
             step: 1,
             purpose: Purpose::Reminder,
             channel: "crm".into(),
+            priority: 0,
             due_at: at("2026-03-01T00:00:00Z"),
             not_before: Some(at("2026-03-02T00:00:00Z")),
             valid_until: at(valid_until),

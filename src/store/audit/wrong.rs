@@ -108,7 +108,7 @@ fn after_opt_out() -> String {
         format!(
             "SELECT j.id AS example FROM suppression s {own} JOIN attempt a ON a.job = j.key \
              WHERE s.item IS NULL AND s.until IS NULL AND (s.purpose IS NULL OR s.purpose = j.purpose) AND NOT j.shadow \
-             AND a.at > s.at + $1 AND a.at <= $2 AND a.n = (SELECT max(b.n) FROM attempt b WHERE b.job = j.key)"
+             AND a.at > s.at + $1 AND a.at <= $2 AND a.handover = (SELECT max(b.handover) FROM attempt b WHERE b.job = j.key)"
         )
     };
     let address =

@@ -198,7 +198,8 @@ async fn a_text_cut_in_the_middle_was_not_handed_over() {
     let outcome = deliver(&channel(&[&stuck.url()]), &large).await;
     assert_eq!(meaning(&outcome), told, "{:?}", outcome.reply);
     let well = Smtp::doing(At::Greeting, Act::Well).await;
-    let outcome = deliver(&channel(&[&cut.url(), &well.url()]), &large).await;
+    let patient = EmailOptions { timeout: Duration::from_secs(60), ..options(&[&cut.url(), &well.url()]) };
+    let outcome = deliver(&Channel::email(patient, Pace::local()).unwrap(), &large).await;
     assert_eq!((outcome.result, well.mails().len()), (Delivery::Delivered, 1), "{:?}", outcome.reply);
 }
 

@@ -1,5 +1,7 @@
 //! Rates, kept exactly in one process and over a fleet; rests, and what is put off.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::aio::ConnectionManager;
@@ -39,7 +41,7 @@ async fn turns(channels: &[Channel], askers: usize, turns: usize) -> Vec<Duratio
     let of_one = async |asker: usize| {
         let mut came = Vec::new();
         for _ in 0..turns / askers {
-            channels[asker % channels.len()].turn(None, PATIENCE).await.unwrap();
+            channels[asker % channels.len()].turn(None, None, PATIENCE).await.unwrap();
             came.push(start.elapsed());
         }
         came
@@ -93,7 +95,7 @@ async fn what_would_wait_too_long_is_put_off_evenly_spread() {
     let redis = Redis::start();
     for pace in [Pace::local(), shared(&redis).await] {
         let channel = channel("http://127.0.0.1:9/", "1/m", pace);
-        let turn = async || channel.turn(None, Duration::from_secs(1)).await.map(drop);
+        let turn = async || channel.turn(None, None, Duration::from_secs(1)).await.map(drop);
         assert_eq!(turn().await, Ok(()));
         for nth in 1..=5_u64 {
             let PutOff { wait, reason } = turn().await.unwrap_err();
@@ -121,7 +123,7 @@ async fn an_endpoint_that_fails_is_given_a_rest() {
     for _ in 0..5 {
         deliver(&channel, &letter()).await;
     }
-    let PutOff { wait, reason } = channel.turn(None, PATIENCE).await.map(drop).unwrap_err();
+    let PutOff { wait, reason } = channel.turn(None, None, PATIENCE).await.map(drop).unwrap_err();
     assert_eq!(reason, Reason::Resting);
     assert!(wait > Duration::ZERO && wait <= Duration::from_secs(5), "{wait:?}");
     assert_eq!(hook.seen().len(), 5);
@@ -134,7 +136,49 @@ async fn an_endpoint_rests_as_long_as_it_asks() {
             .await;
     let channel = channel(&hook.url, "1000/s", Pace::local());
     deliver(&channel, &letter()).await;
-    let PutOff { wait, reason } = channel.turn(None, PATIENCE).await.map(drop).unwrap_err();
+    let PutOff { wait, reason } = channel.turn(None, None, PATIENCE).await.map(drop).unwrap_err();
     assert_eq!(reason, Reason::Resting);
     assert!((85..=90).contains(&wait.as_secs()), "{wait:?}");
+}
+
+/// What waits for its turn stays few: the others are left where they are.
+#[tokio::test]
+async fn few_wait_before_a_slow_endpoint_and_none_before_one_that_rests() {
+    let failing = Arc::new(AtomicBool::new(true));
+    let is_failing = failing.clone();
+    let hook = Hook::start(move |_| match is_failing.load(Ordering::SeqCst) {
+        true => Answer::status("500 Internal Server Error"),
+        false => Answer::status("200 OK"),
+    });
+    let hook = hook.await;
+    assert_eq!(channel(&hook.url, "1/m", Pace::local()).room(), 1);
+    let channel = channel(&hook.url, "1000/s", Pace::local());
+    assert_eq!(channel.room(), 500, "half a second's");
+    for _ in 0..5 {
+        deliver(&channel, &letter()).await;
+    }
+    let soon = Duration::from_millis(200);
+    assert!(tokio::time::timeout(soon, channel.open_place()).await.is_err(), "it rests");
+    assert!(tokio::time::timeout(soon, channel.place()).await.is_ok(), "whoever asks all the same may wait");
+    failing.store(false, Ordering::SeqCst);
+    let trial = tokio::time::timeout(PATIENCE, channel.open_place()).await.unwrap();
+    assert!(tokio::time::timeout(soon, channel.open_place()).await.is_err(), "one at a time");
+    let turn = channel.turn(Some(trial), None, PATIENCE).await.unwrap();
+    channel.deliver(&letter(), turn).await;
+    assert!(tokio::time::timeout(soon, channel.open_place()).await.is_ok(), "it answers again");
+}
+
+#[tokio::test]
+async fn a_rate_that_is_used_up_lets_nobody_in_until_the_next_turn() {
+    let channel = channel("http://127.0.0.1:9/", "50/m", Pace::local());
+    let turn = async |patience| {
+        let place = channel.open_place().await;
+        channel.turn(Some(place), None, patience).await.map(drop)
+    };
+    assert_eq!(turn(PATIENCE).await, Ok(()));
+    let PutOff { wait, .. } = turn(Duration::from_millis(100)).await.unwrap_err();
+    assert!(wait <= Duration::from_millis(1_200), "one turn later: {wait:?}");
+    let began = Instant::now();
+    assert_eq!(turn(Duration::from_millis(100)).await, Ok(()), "let in when there is a turn");
+    assert!(began.elapsed() + Duration::from_millis(100) >= wait, "{:?} of {wait:?}", began.elapsed());
 }

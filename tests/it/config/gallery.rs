@@ -64,6 +64,15 @@ const SETTINGS_GALLERY: &[(&str, &[Told])] = &[
         &[(3, 14, "must be a web address", "public_url = ")],
     ),
     ("[channel]\ncrm = 1", &[(3, 7, "must be a table", "[channel.crm]")]),
+    (
+        "[queue]\nlease = \"29s\"\n[channel.crm]\nurl = \"https://x.example\"\nsecret = { env = \"CRM_SECRET\" }",
+        &[(3, 9, "a hand-over to channel crm may take 15s", "`lease = \"30s\"`")],
+    ),
+    (
+        "[queue]\nlease = \"3s\"\n[channel.email]\nfrom = \"a@b.example\"\ntimeout = \"1s\"\n\
+         relay = [{ url = \"smtp://127.0.0.1\" }, { url = \"smtp://127.0.0.2\" }]",
+        &[(3, 9, "a hand-over to channel email may take 2s", "`lease = \"4s\"`")],
+    ),
     // secrets
     (
         "[http]\nunsubscribe_key = \"abc\"",

@@ -90,7 +90,7 @@ async fn what_a_damaged_member_has_waits_an_hour(place: Place) {
     let keys = three(&store).await;
     let hour = TimeDelta::hours(1);
     by_hand(&place, DAMAGE[0].1).await;
-    assert_eq!(store.offer(day(5), lease(5), 9).await.unwrap().len(), 3);
+    assert_eq!(offer(&store, day(5), day(5 + 1), 9).await.len(), 3);
     assert_eq!(asked(&store, Pick::Members(keys.clone()), day(5)).await.1.len(), 1);
     by_hand(&place, "UPDATE member SET tags = '[]'").await;
 
@@ -108,8 +108,8 @@ async fn what_a_damaged_member_has_waits_an_hour(place: Place) {
         assert_eq!(awake(&store, now).await, who);
         assert_eq!(picked(&store, Pick::Due(9), now).await, who);
     }
-    assert!(store.offer(just_before, lease(5), 9).await.unwrap().is_empty());
-    assert_eq!(store.offer(day(5) + hour, lease(5), 9).await.unwrap().len(), 1);
+    assert!(offer(&store, just_before, day(6), 9).await.is_empty());
+    assert_eq!(offer(&store, day(5) + hour, day(6), 9).await.len(), 1);
 }
 
 /// Else it would be picked again and again, and nobody behind it.
@@ -118,7 +118,7 @@ async fn what_is_over_ends_though_the_member_is_damaged(place: Place) {
     let keys = three(&store).await;
     by_hand(&place, DAMAGE[0].1).await;
     let almost = day(15) - TimeDelta::minutes(30);
-    assert_eq!(store.offer(almost, lease(5), 9).await.unwrap().len(), 3);
+    assert_eq!(offer(&store, almost, almost + TimeDelta::hours(1), 9).await.len(), 3);
     asked(&store, Pick::Members(keys.clone()), almost).await;
     by_hand(&place, "UPDATE member SET tags = '[]'").await;
     let seen = view(&store, keys[1], almost).await;
@@ -126,7 +126,7 @@ async fn what_is_over_ends_though_the_member_is_damaged(place: Place) {
     assert!(seen.occasions.iter().filter(|o| o.is_open()).all(|o| o.held_until == Some(day(15))));
 
     by_hand(&place, DAMAGE[0].1).await;
-    assert_eq!(store.offer(day(15), lease(15), 9).await.unwrap().len(), 1);
+    assert_eq!(offer(&store, day(15), day(15 + 1), 9).await.len(), 1);
     asked(&store, Pick::Members(vec![keys[1]]), day(15)).await;
     by_hand(&place, "UPDATE member SET tags = '[]'").await;
     let seen = view(&store, keys[1], day(15)).await;

@@ -147,7 +147,7 @@ async fn jobs_change_only_from_the_right_state(place: Place) {
     let now = || async { view(&store, key, day(5)).await.jobs.pop() };
 
     assert_eq!(apply(&store, key, day(5), vec![start(), defer(), replay()]).await, [false; 3], "scheduled");
-    store.offer(day(5), lease(5), 9).await.unwrap();
+    offer(&store, day(5), day(6), 9).await;
     assert_eq!(
         apply(&store, key, day(5), vec![replay(), defer(), defer()]).await,
         [false, true, false],
@@ -156,8 +156,8 @@ async fn jobs_change_only_from_the_right_state(place: Place) {
     let deferred = now().await.unwrap();
     assert_eq!((deferred.state, deferred.not_before), (JobState::Scheduled, Some(day(6))));
     assert_eq!(deferred.reason, Some(Reason::QuietHours));
-    assert!(store.offer(day(5), lease(5), 9).await.unwrap().is_empty());
-    store.offer(day(6), lease(6), 9).await.unwrap();
+    assert!(offer(&store, day(5), day(6), 9).await.is_empty());
+    offer(&store, day(6), day(7), 9).await;
     let changes = vec![start(), start(), defer(), skip(), cancel(), replay()];
     assert_eq!(
         apply(&store, key, day(6), changes).await,

@@ -114,8 +114,7 @@ async fn a_ledger_that_was_used_well_is_sound(place: Place) {
         samples.filter(|(_, sample)| sample.count > 0).collect::<Vec<_>>()
     };
     assert_eq!(amiss().await, []);
-    let over = Lease { from: day(8), span: -TimeDelta::seconds(1) };
-    assert_eq!(store.offer(day(8), over, 1).await.unwrap().len(), 1);
+    assert_eq!(offer(&store, day(8), day(8) - TimeDelta::seconds(1), 1).await.len(), 1);
     let found = amiss().await;
     assert_eq!(found.iter().map(|(what, _)| what.as_str()).collect::<Vec<_>>(), ["lease_taken_back"]);
     assert_eq!((found[0].1.count, found[0].1.examples.len()), (1, 1));

@@ -80,7 +80,7 @@ async fn mailed(store: &Store, key: MemberKey, id: &str, due: i64) -> JobId {
     let changes = vec![Change::Plan(occasion.clone()), Change::Assemble(Box::new(mail), vec![occasion.key])];
     assert_eq!(apply(store, key, day(due), changes).await, [true, true]);
     let id = JobId::from(id);
-    assert_eq!(store.offer(day(due), lease(due), 100).await.unwrap().len(), 1);
+    assert_eq!(offer(store, day(due), day(due + 1), 100).await.len(), 1);
     assert_eq!(apply(store, key, day(due), vec![start(&id, due)]).await, [true]);
     id
 }

@@ -97,7 +97,7 @@ async fn mail(store: &Store, key: MemberKey, id: &str, due: i64) {
 }
 
 async fn hand_over(store: &Store, key: MemberKey, id: &str, due: i64) {
-    store.offer(day(due), lease(due), 1).await.unwrap();
+    offer(store, day(due), day(due + 1), 1).await;
     let mut said = content("amy-00038317");
     (said.name, said.reason) = (Some("Amy Chen".into()), "beans for Amy Chen".into());
     let start = Change::Start { job: id.into(), at: day(due), lease: lease(due), content: said };
@@ -162,7 +162,7 @@ async fn nothing_of_a_member_stays(place: Place) {
     let count = |state: JobState| counts.iter().filter(|c| c.0 == state).map(|c| c.2).sum::<u64>();
     assert_eq!((count(JobState::Cancelled), count(JobState::Sending), count(JobState::Scheduled)), (1, 1, 0));
     assert_eq!(store.settle(vec![settlement(key, "sending")]).await.unwrap(), [true], "ends as it would");
-    assert_eq!(store.offer(day(99), lease(99), 10).await.unwrap(), []);
+    assert_eq!(offer(&store, day(99), day(100), 10).await, []);
     assert_eq!(traces(&all_bytes(&place).await), [""; 0]);
     let nobody = view(&store, key, day(9)).await;
     assert!(nobody.lines.is_empty() && nobody.occasions.is_empty() && nobody.member.email.is_none());

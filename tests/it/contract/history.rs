@@ -218,13 +218,13 @@ async fn products_merge(place: Place) {
 
     // a job that a claim put off for want of stock is looked at again when products come
     let job = assembled(&store, key, "waits", 1).await;
-    store.offer(day(1), lease(1), 9).await.unwrap();
+    offer(&store, day(1), day(2), 9).await;
     let put_off = Change::Defer(job.clone(), day(30), Reason::OutOfStock);
     assert_eq!(apply(&store, key, day(1), vec![put_off]).await, [true]);
-    assert!(store.offer(day(2), lease(2), 9).await.unwrap().is_empty());
+    assert!(offer(&store, day(2), day(3), 9).await.is_empty());
     let back = ProductRecord { in_stock: Some(true), ..product("A") };
     assert_eq!(store.put_products(vec![back]).await.unwrap(), stored(0, 1, 0));
-    assert_eq!(store.offer(day(2), lease(2), 9).await.unwrap().len(), 1);
+    assert_eq!(offer(&store, day(2), day(3), 9).await.len(), 1);
     let gone = ProductRecord { in_stock: Some(false), ..product("A") };
     store.put_products(vec![gone]).await.unwrap();
 

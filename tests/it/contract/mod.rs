@@ -22,7 +22,7 @@ use replenish::domain::lifecycle::Stage;
 use replenish::domain::member::{MemberView, Purpose};
 use replenish::domain::occasion::{Evidence, Occasion, OccasionKey, OccasionState};
 use replenish::domain::order::{LineIdentity, OrderLine};
-use replenish::store::{Decided, Decisions, MemberKey, Pick, Store};
+use replenish::store::{Decided, Decisions, JobRef, MemberKey, Pick, Store};
 
 /// A fresh store, and what keeps its place alive.
 pub struct Place {
@@ -170,6 +170,7 @@ pub fn job(id: &str, due: i64, now: i64) -> Job {
         step: 1,
         purpose: Purpose::Reminder,
         channel: "crm".into(),
+        priority: 0,
         due_at: day(due),
         not_before: None,
         valid_until: day(due + 10),
@@ -222,10 +223,20 @@ pub fn start(job: &JobId, due: i64) -> Change {
     Change::Start { job: job.clone(), at: day(due), lease: lease(due), content: content("m") }
 }
 
+/// At most `limit` of the jobs that are ready, whatever their lane.
+pub async fn offer(store: &Store, now: Timestamp, lease_until: Timestamp, limit: usize) -> Vec<JobRef> {
+    let lease = Lease { from: now, span: lease_until - now };
+    let mut offered = Vec::new();
+    for lane in store.ripe(now).await.unwrap() {
+        offered.extend(store.offer(&lane, now, lease, limit - offered.len()).await.unwrap());
+    }
+    offered
+}
+
 /// The same, offered and handed over.
 pub async fn sending(store: &Store, key: MemberKey, id: &str, due: i64) -> JobId {
     let job = assembled(store, key, id, due).await;
-    assert_eq!(store.offer(day(due), lease(due), 100).await.unwrap().len(), 1);
+    assert_eq!(offer(store, day(due), day(due + 1), 100).await.len(), 1);
     let start = start(&job, due);
     assert_eq!(apply(store, key, day(due), vec![start]).await, [true]);
     job

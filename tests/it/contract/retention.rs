@@ -23,7 +23,7 @@ const EACH: usize = 200;
 
 /// Hands over and delivers everything that is due on day `n`.
 async fn deliver(store: &Store, n: i64) -> usize {
-    let offered = store.offer(day(n), lease(n), 5_000).await.unwrap();
+    let offered = offer(store, day(n), day(n + 1), 5_000).await;
     let mut by_member: BTreeMap<MemberKey, Vec<JobRef>> = BTreeMap::new();
     for job in offered.iter().cloned() {
         by_member.entry(MemberKey(job.member)).or_default().push(job);

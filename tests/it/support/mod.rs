@@ -1,5 +1,6 @@
 //! What tests share: real parts on free ports, and a ledger on paper.
 
+pub mod backlog;
 pub mod dkim;
 pub mod hook;
 pub mod house;
@@ -10,4 +11,5 @@ pub mod process;
 pub mod receiver;
 pub mod redis;
 pub mod reference;
+pub mod running;
 pub mod smtp;

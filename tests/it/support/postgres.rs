@@ -1,67 +1,114 @@
-//! Owns a PostgreSQL server of this test process alone; knows nothing of what is stored in it.
+//! Owns a PostgreSQL server of this test process alone, and others that may die; knows nothing of what is stored in them.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Starts a server in `$1`, says so, and stops it when its standard input ends: that is, when this process ends,
-/// in whatever way.
+/// Starts a server in `$1` with the settings `$2`, says so, and stops or starts it when told; ends it for good when its
+/// standard input ends: that is, when this process ends, in whatever way.
 const SCRIPT: &str = r#"
 set -e
 trap '' INT TERM
 mkdir "$1"
 initdb -D "$1/data" -A trust -U postgres --no-sync -E UTF8 --locale=C >"$1/log"
-pg_ctl -D "$1/data" -w -l "$1/log" -o "-c listen_addresses='' -c unix_socket_directories='$1' -c fsync=off \
-    -c max_connections=300 -c synchronous_commit=off" start >/dev/null
+serve() {
+    pg_ctl -D "$1/data" -w -l "$1/log" -o "-c listen_addresses='' -c unix_socket_directories='$1' -c fsync=off \
+        -c max_connections=300 $2" start >/dev/null
+}
+serve "$1" "$2"
 echo ready
-cat >/dev/null || true
-pg_ctl -D "$1/data" -m immediate stop >/dev/null
+while read -r word; do
+    case $word in
+        kill) pg_ctl -D "$1/data" -m immediate stop >/dev/null ;;
+        start) serve "$1" "$2" ;;
+    esac
+    echo ready
+done
+pg_ctl -D "$1/data" -m immediate stop >/dev/null || true
 rm -rf "$1"
 "#;
 
-struct Server {
+/// A server.
+pub struct Server {
     folder: String,
-    _guard: (Child, ChildStdin),
+    _child: Child,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
 }
 
 static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+static SERVERS: AtomicU32 = AtomicU32::new(0);
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
 /// The URL of a new, empty database; `None` (said aloud) on a machine without PostgreSQL.
 pub async fn database() -> Option<String> {
-    let server = SERVER.get_or_init(start).as_ref()?;
-    let host = server.folder.replace('/', "%2F");
-    let name = format!("case{}", DATABASES.fetch_add(1, Ordering::Relaxed));
-    let (client, connection) =
-        tokio_postgres::connect(&format!("postgres://postgres@{host}/postgres"), tokio_postgres::NoTls)
-            .await
-            .expect("the server that was just started");
-    tokio::spawn(connection);
-    client.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a new database");
-    Some(format!("postgres://postgres@{host}/{name}"))
+    // Nobody kills this one: what it has not flushed yet is safe.
+    Some(SERVER.get_or_init(|| Server::start("-c synchronous_commit=off")).as_ref()?.database().await)
 }
 
-fn start() -> Option<Server> {
-    let Some(bin) = binaries() else {
-        eprintln!("NO POSTGRESQL ON THIS MACHINE: its half of the suite is not run");
-        return None;
-    };
-    let folder = format!("{}/replenish-pg-{}", std::env::temp_dir().display(), std::process::id());
-    let mut command = as_nobody_else();
-    command
-        .args(["sh", "-c", SCRIPT, "sh", &folder])
-        .current_dir("/")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
-    command.env("PATH", format!("{bin}:/usr/bin:/bin")).stderr(Stdio::null());
-    let mut child = command.spawn().expect("a shell");
-    let guard = child.stdin.take().expect("a pipe");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("the server's word");
-    assert_eq!(line, "ready\n", "the server did not start: see {folder}/log");
-    Some(Server { folder, _guard: (child, guard) })
+impl Server {
+    /// One that may be killed without losing what it has said is written; `None` without PostgreSQL.
+    pub fn own() -> Option<Self> {
+        Self::start("")
+    }
+
+    fn start(settings: &str) -> Option<Self> {
+        let Some(bin) = binaries() else {
+            eprintln!("NO POSTGRESQL ON THIS MACHINE: its half of the suite is not run");
+            return None;
+        };
+        let (dir, nth) = (std::env::temp_dir(), SERVERS.fetch_add(1, Ordering::Relaxed));
+        let folder = format!("{}/replenish-pg-{}-{nth}", dir.display(), std::process::id());
+        let mut command = as_nobody_else();
+        command
+            .args(["sh", "-c", SCRIPT, "sh", &folder, settings])
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        command.env("PATH", format!("{bin}:/usr/bin:/bin")).stderr(Stdio::null());
+        let mut child = command.spawn().expect("a shell");
+        let orders = child.stdin.take().expect("a pipe");
+        let answers = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut server = Self { folder, _child: child, orders, answers };
+        server.is_done();
+        Some(server)
+    }
+
+    /// The URL of a new, empty database.
+    pub async fn database(&self) -> String {
+        let host = self.folder.replace('/', "%2F");
+        let name = format!("case{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+        let (client, connection) =
+            tokio_postgres::connect(&format!("postgres://postgres@{host}/postgres"), tokio_postgres::NoTls)
+                .await
+                .expect("the server that was just started");
+        tokio::spawn(connection);
+        client.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a new database");
+        format!("postgres://postgres@{host}/{name}")
+    }
+
+    /// Stops it at once, as a crash would.
+    pub fn kill(&mut self) {
+        self.tell("kill");
+    }
+
+    /// Starts it again after [`Server::kill`].
+    pub fn start_again(&mut self) {
+        self.tell("start");
+    }
+
+    fn tell(&mut self, word: &str) {
+        writeln!(self.orders, "{word}").expect("the shell listens");
+        self.is_done();
+    }
+
+    fn is_done(&mut self) {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).expect("the server's word");
+        assert_eq!(line, "ready\n", "the server did not obey: see {}/log", self.folder);
+    }
 }
 
 /// The server refuses to run as root.

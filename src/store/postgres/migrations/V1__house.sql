@@ -159,6 +159,7 @@ CREATE TABLE job (
     step           BIGINT NOT NULL,
     purpose        TEXT NOT NULL,
     channel        TEXT NOT NULL,
+    priority       BIGINT NOT NULL,                   -- the rule's: the higher goes first
     due_at         BIGINT NOT NULL,
     not_before     BIGINT,
     valid_until    BIGINT NOT NULL,
@@ -179,6 +180,8 @@ CREATE TABLE job (
 );
 CREATE INDEX job_member ON job (member);
 CREATE INDEX job_ready ON job (ready_at) WHERE state = 'scheduled';
+CREATE INDEX job_lane ON job (channel, priority DESC, ready_at, key) WHERE state = 'scheduled';
+CREATE INDEX job_over ON job (valid_until) WHERE state = 'scheduled';
 CREATE INDEX job_assembled ON job (assembled_at);
 CREATE INDEX job_lease ON job (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX job_ended ON job (changed_at) WHERE state IN ('delivered', 'failed', 'uncertain', 'skipped', 'cancelled');
@@ -254,7 +257,7 @@ CREATE TABLE transition (
     state  TEXT NOT NULL,
     reason TEXT
 );
-CREATE INDEX transition_job ON transition (job);
+CREATE INDEX transition_job ON transition (job, n);
 
 CREATE FUNCTION note_transition() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

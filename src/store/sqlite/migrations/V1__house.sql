@@ -159,6 +159,7 @@ CREATE TABLE job (
     step           INTEGER NOT NULL,
     purpose        TEXT NOT NULL,
     channel        TEXT NOT NULL,
+    priority       INTEGER NOT NULL,                  -- the rule's: the higher goes first
     due_at         INTEGER NOT NULL,
     not_before     INTEGER,
     valid_until    INTEGER NOT NULL,
@@ -179,6 +180,8 @@ CREATE TABLE job (
 ) STRICT;
 CREATE INDEX job_member ON job (member);
 CREATE INDEX job_ready ON job (ready_at) WHERE state = 'scheduled';
+CREATE INDEX job_lane ON job (channel, priority DESC, ready_at, key) WHERE state = 'scheduled';
+CREATE INDEX job_over ON job (valid_until) WHERE state = 'scheduled';
 CREATE INDEX job_assembled ON job (assembled_at);
 CREATE INDEX job_lease ON job (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX job_ended ON job (changed_at) WHERE state IN ('delivered', 'failed', 'uncertain', 'skipped', 'cancelled');
@@ -254,7 +257,7 @@ CREATE TABLE transition (
     state  TEXT NOT NULL,
     reason TEXT
 ) STRICT;
-CREATE INDEX transition_job ON transition (job);
+CREATE INDEX transition_job ON transition (job, n);
 
 CREATE TRIGGER job_begins AFTER INSERT ON job BEGIN
     INSERT INTO transition (job, at, state, reason) VALUES (new.key, new.changed_at, new.state, new.reason);
