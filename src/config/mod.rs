@@ -29,7 +29,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use channels::{Channel, DkimKey, DkimSettings, EMAIL, Email, Header, RelaySettings, Webhook};
-pub use intake::{Columns, Intake};
+pub use intake::{Columns, DateFormat, ENCODINGS, Encoding, Files, Intake};
 pub use peers::{QueueUrl, RelayUrl, StoreUrl};
 pub use rule::PlacedRule;
 pub use schema::schema;

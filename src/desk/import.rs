@@ -10,6 +10,7 @@ use crate::domain::catalog::ProductRecord;
 use crate::domain::ids::Timestamp;
 use crate::domain::member::MemberRecord;
 use crate::domain::order::OrderLine;
+use crate::domain::reason::Language;
 use crate::intake::{IntakeError, Judged, Reading, Record, Rejects, Source, judge, read};
 use crate::store::{Store, StoreError, Stored};
 
@@ -50,6 +51,8 @@ pub struct ImportReport {
     pub rejects_file: Option<PathBuf>,
     /// Columns that nobody reads.
     pub unknown_columns: Vec<String>,
+    /// What would read more of the file.
+    pub hints: Vec<String>,
     /// True when too many rows were bad, and nothing of the file was kept.
     pub refused: bool,
     /// How long it took.
@@ -134,6 +137,7 @@ impl Import {
             ignored: stored.ignored,
             rejects_file,
             unknown_columns: judged.unknown_columns,
+            hints: judged.hints.iter().map(|hint| hint.sentence(Language::English)).collect(),
             refused,
             seconds: started.elapsed().as_secs_f64(),
         })

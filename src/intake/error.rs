@@ -15,11 +15,28 @@ pub enum IntakeError {
         source: io::Error,
     },
     /// The file's name does not say its format.
-    #[error("cannot tell what {} holds by its name; .csv and .jsonl are read, each also with .gz, \
+    #[error("cannot tell what {} holds by its name; .csv (.tsv, .txt) and .jsonl are read, each also with .gz, .xlsx, \
              and standard input with --format csv or --format jsonl", path.display())]
     Extension {
         /// The file.
         path: PathBuf,
+    },
+    /// A spreadsheet of another make.
+    #[error("{} is a kind of spreadsheet that is not read; save it as .xlsx or as CSV UTF-8", path.display())]
+    Spreadsheet {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A `.xlsx` that is damaged, too large, or none.
+    #[error("{} cannot be read as .xlsx{}: {source}; save it again as an Excel workbook without a password, \
+             or as CSV UTF-8", path.display(), beyond(*row))]
+    Workbook {
+        /// The file.
+        path: PathBuf,
+        /// Rows read until then.
+        row: u64,
+        /// What is wrong.
+        source: io::Error,
     },
     /// A `.gz` that is cut off or damaged.
     #[error("{} is no whole .gz: it broke off after line {line} ({source}); copy it again", path.display())]
@@ -70,4 +87,8 @@ pub enum IntakeError {
     /// The rejects file cannot be written.
     #[error("cannot write the rejects file: {0}")]
     Rejects(#[source] io::Error),
+}
+
+fn beyond(row: u64) -> String {
+    if row == 0 { String::new() } else { format!(" beyond row {row}") }
 }

@@ -4,15 +4,21 @@
 //! Two halves meet in the cells of a row: `rows` reads (a file's bytes → cells by field), `records`
 //! understands (cells → a record, or the reason why not). `columns` says which header is which field.
 
+mod ahead;
 mod columns;
+mod encoding;
 mod error;
 mod events;
+mod explain;
+mod hint;
 mod records;
 mod rejects;
 mod report;
 mod rows;
 mod source;
+mod text;
 mod unpack;
+mod workbook;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -29,9 +35,12 @@ use columns::Columns;
 use records::SoFar;
 use rows::{Bad, Row, Rows};
 
+pub use encoding::Encoding;
 pub use error::IntakeError;
 pub use events::{BadEvent, Events};
-pub use records::{OrderRow, Record};
+pub use explain::{Counted, Explained, explain};
+pub use hint::Hint;
+pub use records::{DateFormat, OrderRow, Record};
 pub use rejects::{Reject, Rejects, erase as erase_rejects};
 pub use report::{read_report, unsubscribe_token};
 pub use source::{Format, Source};
@@ -47,10 +56,22 @@ pub struct Reading {
     pub columns: BTreeMap<String, String>,
     /// The words for orders that bought nothing, in lower case.
     pub not_a_purchase: Vec<String>,
+    /// What text files are encoded in; where nothing is declared, their bytes tell.
+    pub encoding: Option<Encoding>,
+    /// How dates are written that do not begin with a year of four digits.
+    pub dates: DateFormat,
+}
+
+impl Reading {
+    /// The usual columns and forms.
+    pub fn plain(zone: Tz, latest: Timestamp) -> Self {
+        let (columns, not_a_purchase) = Default::default();
+        Self { zone, latest, columns, not_a_purchase, encoding: None, dates: DateFormat::default() }
+    }
 }
 
 /// What a file turned out to hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Judged {
     /// Rows in the file, rejected ones too.
     pub read: u64,
@@ -58,6 +79,8 @@ pub struct Judged {
     pub rejected: u64,
     /// Columns that nobody reads, as the file writes them; of a JSON lines file the first hundred.
     pub unknown_columns: Vec<String>,
+    /// What would read more of it.
+    pub hints: Vec<Hint>,
 }
 
 /// The first pass: judges every row, keeps none, and hands over what is wrong with the bad ones.
@@ -77,6 +100,7 @@ pub fn judge<R: Record>(
             rejects(reject).map_err(IntakeError::Rejects)?;
         }
     }
+    judged.hints = records.hints(judged.read);
     judged.unknown_columns = records.rows.unknown_columns();
     Ok(judged)
 }
@@ -168,8 +192,17 @@ impl<'a, R: Record> Records<'a, R> {
         progress: &'a dyn Fn(u64),
     ) -> Result<Self, IntakeError> {
         let columns = Columns::new(R::KIND, R::FIELDS, &reading.columns)?;
-        let rows = Rows::open(source, columns, progress)?;
-        Ok(Self { rows, row: Row::default(), so_far: SoFar::new(reading), kind: PhantomData })
+        let rows = Rows::open(source, columns, reading, progress)?;
+        Ok(Self { rows, row: Row::default(), so_far: SoFar::new(reading, source.format), kind: PhantomData })
+    }
+
+    /// What would read more of the file, after so many rows of it.
+    fn hints(&self, rows: u64) -> Vec<Hint> {
+        let layout = self.rows.layout();
+        let dates = Hint::on_dates(self.so_far.looks(), self.so_far.declared(), R::KIND);
+        let bytes = Hint::on_bytes(self.rows.garbled(), rows, layout.encoding);
+        let sheets = layout.sheet.and_then(|(read, others)| Hint::on_sheets(read, others));
+        sheets.into_iter().chain(bytes).chain(dates).collect()
     }
 
     /// What `understand` makes of the next row, or what is wrong with it; none at the end of the file.

@@ -5,15 +5,17 @@ use std::io::{BufRead, BufReader, Read, Result};
 use std::path::{Path, PathBuf};
 
 use super::IntakeError;
-use super::unpack::Unpacked;
+use super::unpack::unpacked;
 
 /// How a file lays out its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Comma-separated cells under a header.
+    /// Cells under a header, parted by commas, semicolons or tabs.
     Csv,
     /// One JSON object a line.
     Jsonl,
+    /// A sheet of an Excel workbook, with a header.
+    Xlsx,
 }
 
 /// A file of records. Standard input is one too, once it is spooled to a file.
@@ -35,13 +37,15 @@ impl Source {
         let gzip = extension(&path).as_deref() == Some("gz");
         let inner = if gzip { path.with_extension("") } else { path.clone() };
         match extension(&inner).as_deref() {
-            Some("csv") => Ok(Self { path, format: Format::Csv, gzip }),
+            Some("csv" | "tsv" | "txt") => Ok(Self { path, format: Format::Csv, gzip }),
             Some("jsonl") => Ok(Self { path, format: Format::Jsonl, gzip }),
+            Some("xlsx" | "xlsm") if !gzip => Ok(Self { path, format: Format::Xlsx, gzip }),
+            Some("xls" | "xlsb") => Err(IntakeError::Spreadsheet { path }),
             _ => Err(IntakeError::Extension { path }),
         }
     }
 
-    /// The unpacked bytes; `progress` hears how many packed ones were read.
+    /// The unpacked bytes of a text; `progress` hears how many packed ones were read.
     pub(super) fn open<'a>(
         &self,
         progress: &'a dyn Fn(u64),
@@ -49,7 +53,7 @@ impl Source {
         let cannot = |source| IntakeError::Open { path: self.path.clone(), source };
         let file = File::open(&self.path).map_err(cannot)?;
         Ok(if self.gzip {
-            Box::new(Unpacked::of(file, progress).map_err(cannot)?)
+            Box::new(unpacked(file, progress).map_err(cannot)?)
         } else {
             Box::new(BufReader::with_capacity(BUFFER, Counted { file, read: 0, progress }))
         })
@@ -86,7 +90,11 @@ mod tests {
             ("a/ORDERS.CSV.GZ", Some((Format::Csv, true))),
             ("2026.03.02.jsonl", Some((Format::Jsonl, false))),
             ("orders.jsonl.gz", Some((Format::Jsonl, true))),
-            ("orders.xlsx", None),
+            ("orders.tsv", Some((Format::Csv, false))),
+            ("orders.txt.gz", Some((Format::Csv, true))),
+            ("orders.XLSX", Some((Format::Xlsx, false))),
+            ("orders.xlsx.gz", None),
+            ("orders.xls", None),
             ("orders.gz", None),
             ("csv", None),
             ("-", None),
@@ -95,7 +103,9 @@ mod tests {
             let found = Source::of(path).ok().map(|s| (s.format, s.gzip));
             assert_eq!(found, expected, "{path}");
         }
-        let message = Source::of("a/orders.xlsx").unwrap_err().to_string();
-        assert!(message.contains("orders.xlsx") && message.contains(".jsonl"), "{message}");
+        for (name, part) in [("a/orders.parquet", ".jsonl"), ("a/orders.xls", "save it as .xlsx or as CSV")] {
+            let message = Source::of(name).unwrap_err().to_string();
+            assert!(message.contains(name) && message.contains(part), "{message}");
+        }
     }
 }

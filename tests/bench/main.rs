@@ -190,12 +190,7 @@ fn forecast_apart(file: &str) -> serde_json::Value {
 /// Reads a history, groups it by pair, packs it for learning, fits, and forecasts every pair: seconds of each, and the
 /// memory that a pair takes beside the events.
 fn forecast(file: &str) {
-    let reading = Reading {
-        zone: chrono_tz::UTC,
-        latest: chrono::Utc::now(),
-        columns: Default::default(),
-        not_a_purchase: Vec::new(),
-    };
+    let reading = Reading::plain(chrono_tz::UTC, chrono::Utc::now());
     let (empty, started) = (peak_bytes(), Instant::now());
     let mut lines = Collector::new(Level::Product, reading.zone);
     lines.read(&Source::of(file).unwrap(), &reading, &|_| {}).unwrap();

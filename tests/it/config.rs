@@ -296,7 +296,7 @@ do    = "hold"
     let loaded = load_in(&folder, &[("UNSUBSCRIBE_KEY", "k")]);
     let Loaded { settings, rules } = loaded.unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert_eq!(settings.deliver, Deliver::Shadow);
-    assert_eq!(settings.intake.orders["member_id"], "會員編號");
+    assert_eq!(settings.intake.orders.columns["member_id"], "會員編號");
     let Channel::Webhook(crm) = &settings.channels["crm"] else { panic!("crm is a webhook") };
     assert_eq!((crm.secrets[0].expose(), crm.allow_private_network), ("whsec_c2VjcmV0", true));
     let [care, reminder] = rules.all() else { panic!("{rules:?}") };

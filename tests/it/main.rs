@@ -19,6 +19,7 @@ mod fleet;
 mod guards;
 mod hook_faults;
 mod http;
+mod intake;
 mod line;
 mod model;
 mod moments;

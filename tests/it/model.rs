@@ -40,12 +40,7 @@ fn history() -> String {
 
 /// What the backtest foretells, by member and item.
 fn foretold(file: &Path, level: Level) -> (BTreeMap<(String, String), Forecast>, Day) {
-    let reading = Reading {
-        zone: chrono_tz::Asia::Taipei,
-        latest: "2027-01-01T00:00:00Z".parse().unwrap(),
-        columns: BTreeMap::new(),
-        not_a_purchase: Vec::new(),
-    };
+    let reading = Reading::plain(chrono_tz::Asia::Taipei, "2027-01-01T00:00:00Z".parse().unwrap());
     let mut collector = Collector::new(level, reading.zone);
     collector.read(&Source::of(file).unwrap(), &reading, &|_| {}).unwrap();
     let lines = collector.finish();

@@ -118,7 +118,7 @@ async fn people_get_tables_a_sentence_and_a_reason_when_it_cannot_be() {
 
 fn plain_reading() -> Reading {
     let latest = "2030-01-01T00:00:00Z".parse().unwrap();
-    Reading { zone: ZONE, latest, columns: Default::default(), not_a_purchase: vec!["unpaid".to_owned()] }
+    Reading { not_a_purchase: vec!["unpaid".to_owned()], ..Reading::plain(ZONE, latest) }
 }
 
 /// Everything sent until the last day before `until`: member, rule, items, day.

@@ -3,13 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use chrono::TimeDelta;
 use clap::ValueEnum;
 
-use crate::cli::open::load;
-use crate::cli::ops::import::reading;
+use crate::cli::ops::import::how_to_read;
 use crate::cli::output::Output;
-use crate::daemon::real_time;
 use crate::desk::import::Kind;
 use crate::domain::catalog::Level;
 use crate::intake::{Reading, Source};
@@ -22,7 +19,7 @@ use crate::lab::backtest::{Collector, Metrics, Model, Report, Setting, backtest}
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Example:\n  replenish backtest orders.csv.gz --level category")]
 pub struct BacktestArgs {
-    /// The order files: .csv or .jsonl, also with .gz
+    /// The order files: .csv or .jsonl, also with .gz, or .xlsx
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// What a forecast is about
@@ -61,7 +58,7 @@ impl BacktestArgs {
     /// # Errors
     /// A file that cannot be read; a history too short for what is asked; invalid settings.
     pub async fn run(self, config: &Path, out: &Output) -> anyhow::Result<ExitCode> {
-        let reading = how_to_read(config)?;
+        let reading = how_to_read(config, Kind::Orders)?;
         let out = *out;
         let report = tokio::task::spawn_blocking(move || self.judge(&reading, out)).await??;
         if out.is_json() {
@@ -90,21 +87,6 @@ impl BacktestArgs {
         working.finish_and_clear();
         let names: Vec<String> = self.files.iter().map(|f| f.display().to_string()).collect();
         Ok(Report { file: names.join(" "), seconds: started.elapsed().as_secs_f64(), ..report? })
-    }
-}
-
-/// As the settings say, where there are some; else plainly.
-fn how_to_read(config: &Path) -> anyhow::Result<Reading> {
-    Ok(if config.exists() { reading(&load(config, None)?.settings, Kind::Orders) } else { plain_reading() })
-}
-
-/// Where there are no settings: the usual columns, times in universal time.
-pub(super) fn plain_reading() -> Reading {
-    Reading {
-        zone: chrono_tz::UTC,
-        latest: real_time() + TimeDelta::days(1),
-        columns: Default::default(),
-        not_a_purchase: Vec::new(),
     }
 }
 

@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
 
-use super::backtest::plain_reading;
 use crate::cli::moment::Moment;
 use crate::cli::open::load;
-use crate::cli::ops::import::reading;
+use crate::cli::ops::import::{plain_reading, reading};
 use crate::cli::output::{Output, percent, strong};
 use crate::config::{Loaded, Settings};
 use crate::daemon::real_time;
@@ -33,7 +32,7 @@ use crate::lab::simulate::{
   replenish simulate --orders orders.csv.gz
   replenish simulate --orders orders.csv.gz --rules drafts --sweep needs.chance=10%,20%,30%")]
 pub struct SimulateArgs {
-    /// Order files: .csv or .jsonl, also with .gz
+    /// Order files: .csv or .jsonl, also with .gz, or .xlsx
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     orders: Vec<PathBuf>,
     /// Product files, for groups, supply and stock

@@ -1,5 +1,7 @@
 //! `replenish import`: files and standard input into the store, with progress and a report.
 
+mod explain;
+
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,21 +9,27 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use chrono::TimeDelta;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::cli::open::{load, open_store};
 use crate::cli::output::Output;
+use crate::cli::support::parse_language;
 use crate::cli::{FAILED, USAGE};
-use crate::config::{Intake, Settings};
+use crate::config::{self, Intake, Settings};
 use crate::daemon::real_time;
 use crate::desk::import::{Import as FileImport, ImportReport, Kind};
-use crate::intake::{Format, Reading, Source};
+use crate::domain::reason::Language;
+use crate::intake::{DateFormat, Encoding, Format, Reading, Source};
 use crate::store::Store;
 
-/// Take in orders, members or products from .csv or .jsonl files, also with .gz; `-` is standard input.
+/// Take in orders, members or products from .csv, .jsonl (also with .gz) or .xlsx files; `-` is standard input.
 ///
-/// The same file again changes nothing; a corrected file replaces what differs. Bad rows go to a rejects file in the
+/// Encoding and delimiter are told by the file. The same file again changes nothing; a corrected file replaces what differs. Bad rows go to a rejects file in the
 /// data directory; with more of them than `max_rejects` in the settings allows, nothing of the file is kept.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  replenish import orders export.xlsx --explain
+  replenish import orders orders.csv.gz")]
 pub struct Import {
     /// What the files hold
     #[arg(value_enum)]
@@ -32,6 +40,24 @@ pub struct Import {
     /// How standard input is laid out
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<InputFormat>,
+    /// What the text files are encoded in, in the place of `encoding` in the settings
+    #[arg(long, value_name = "ENCODING", value_parser = declared())]
+    encoding: Option<Declared>,
+    /// Tell how each file would be read and what would be rejected; nothing is stored, no settings are needed
+    #[arg(long)]
+    explain: bool,
+    /// The language of what --explain tells: en or zh-TW; the system's without it
+    #[arg(long, value_name = "LANG", value_parser = parse_language, requires = "explain")]
+    lang: Option<Language>,
+}
+
+/// What `--encoding` declares; `auto` declares nothing.
+#[derive(Debug, Clone, Copy)]
+struct Declared(Option<config::Encoding>);
+
+fn declared() -> impl TypedValueParser<Value = Declared> {
+    let of = |word: String| config::ENCODINGS.iter().find(|(known, _)| *known == word).and_then(|(_, e)| *e);
+    PossibleValuesParser::new(config::ENCODINGS.map(|(word, _)| word)).map(move |word| Declared(of(word)))
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -56,6 +82,9 @@ impl Import {
         if self.format.is_none() && self.files.iter().any(|file| file == Path::new("-")) {
             out.note("standard input has no name that says its format: add --format csv or --format jsonl")?;
             return Ok(ExitCode::from(USAGE));
+        }
+        if self.explain {
+            return self.explain(config, out);
         }
         let loaded = load(config, None)?;
         let store = open_store(&loaded.settings).await?;
@@ -82,7 +111,7 @@ impl Import {
         let kind = self.kind();
         let import = FileImport {
             source,
-            reading: reading(settings, kind),
+            reading: self.declare(reading(settings, kind)),
             rejects_folder: settings.folders.data.join("rejects"),
             max_rejects: settings.intake.max_rejects,
             at: real_time(),
@@ -91,6 +120,12 @@ impl Import {
         let report = import.run(store, kind).await;
         bar.finish_and_clear();
         Ok(report?)
+    }
+
+    /// The command line goes before the settings.
+    fn declare(&self, reading: Reading) -> Reading {
+        let declared = self.encoding.map(|Declared(declared)| declared.map(encoding));
+        Reading { encoding: declared.unwrap_or(reading.encoding), ..reading }
     }
 
     fn kind(&self) -> Kind {
@@ -125,19 +160,52 @@ impl Import {
     }
 }
 
+/// How files of this kind are read: as the settings say, where there are some; else plainly.
+///
+/// # Errors
+/// When there are settings that are not valid.
+pub fn how_to_read(config: &Path, kind: Kind) -> anyhow::Result<Reading> {
+    Ok(if config.exists() { reading(&load(config, None)?.settings, kind) } else { plain_reading() })
+}
+
+/// Where there are no settings: the usual columns, times in universal time.
+pub fn plain_reading() -> Reading {
+    Reading::plain(chrono_tz::UTC, real_time() + TimeDelta::days(1))
+}
+
 /// How files of this kind are read under these settings.
 pub fn reading(settings: &Settings, kind: Kind) -> Reading {
     let intake = &settings.intake;
-    let columns = match kind {
+    let files = match kind {
         Kind::Orders => &intake.orders,
         Kind::Members => &intake.members,
         Kind::Products => &intake.products,
     };
     Reading {
-        zone: settings.timezone,
-        latest: real_time() + TimeDelta::days(1),
-        columns: columns.clone(),
+        columns: files.columns.clone(),
         not_a_purchase: intake.not_a_purchase.iter().map(|word| word.to_lowercase()).collect(),
+        encoding: intake.encoding.map(encoding),
+        dates: dates(files.dates),
+        ..Reading::plain(settings.timezone, real_time() + TimeDelta::days(1))
+    }
+}
+
+fn encoding(declared: config::Encoding) -> Encoding {
+    match declared {
+        config::Encoding::Utf8 => Encoding::Utf8,
+        config::Encoding::Big5 => Encoding::Big5,
+        config::Encoding::Utf16 => Encoding::Utf16,
+        config::Encoding::Utf16Le => Encoding::Utf16Le,
+        config::Encoding::Utf16Be => Encoding::Utf16Be,
+    }
+}
+
+fn dates(declared: config::DateFormat) -> DateFormat {
+    match declared {
+        config::DateFormat::Ymd => DateFormat::Ymd,
+        config::DateFormat::Mdy => DateFormat::Mdy,
+        config::DateFormat::Dmy => DateFormat::Dmy,
+        config::DateFormat::Roc => DateFormat::Roc,
     }
 }
 
@@ -166,6 +234,9 @@ fn tell(report: &ImportReport, intake: &Intake, out: Output) -> anyhow::Result<(
     }
     if let Some(rejects) = &report.rejects_file {
         out.note(format_args!("rejected rows, each with its reason: {}", rejects.display()))?;
+    }
+    for hint in &report.hints {
+        out.note(hint)?;
     }
     if report.refused {
         out.note(format_args!(

@@ -13,8 +13,11 @@ impl Record for MemberRecord {
     const KIND: &'static str = "members";
     const FIELDS: &'static [Field] = &[
         MEMBER_ID,
-        Field::optional("email", "mail, email address, 電子郵件, 電子信箱, 信箱, 電郵"),
-        Field::optional("name", "member name, customer name, full name, 姓名, 會員姓名, 顧客姓名, 客戶姓名"),
+        Field::optional("email", "mail, email address, 電子郵件, 電子郵件地址, 電子信箱, 信箱, 電郵"),
+        Field::optional(
+            "name",
+            "member name, customer name, full name, 姓名, 全名, 會員姓名, 顧客姓名, 客戶姓名",
+        ),
         Field::optional("locale", "language, lang, 語言, 語系"),
         Field::optional("timezone", "tz, 時區"),
         Field::optional("region", "area, 地區, 區域, 縣市"),
@@ -24,7 +27,7 @@ impl Record for MemberRecord {
         Field::optional(
             "joined_at",
             "joined, joined on, join date, member since, registered at, registration date, 加入日期, \
-             加入時間, 註冊日期, 註冊時間, 入會日期, 入會時間",
+             加入時間, 註冊日, 註冊日期, 註冊時間, 入會日期, 入會時間",
         ),
         Field::optional(
             "membership_expires_at",
@@ -41,11 +44,11 @@ impl Record for MemberRecord {
         let times = &mut so_far.times;
         Ok(Self {
             id: of("member_id", cell::id(id))?.into(),
-            email: email.map(str::to_owned),
-            name: name.map(str::to_owned),
-            locale: locale.map(str::to_owned),
+            email: cell::text(email),
+            name: cell::text(name),
+            locale: cell::text(locale),
             zone: of("timezone", cell::or_clear(timezone, zone))?,
-            region: region.map(str::to_owned),
+            region: cell::text(region),
             tags: tags.map(set),
             consent: of("consent", consent.map(purposes).transpose())?,
             contacts: of("contacts", contacts.map(points).transpose())?,

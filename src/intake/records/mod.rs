@@ -9,14 +9,15 @@ mod time;
 
 use std::borrow::Borrow;
 
-use super::Reading;
 use super::columns::Field;
 use super::rows::{Bad, Row};
+use super::{Format, Reading};
 use crate::domain::ids::{MemberId, OrderId};
 use nth::Nth;
 use time::Times;
 
 pub use order::OrderRow;
+pub use time::{DateFormat, Look, Looks};
 
 /// A kind of record that files hold: [`OrderLine`], [`MemberRecord`], [`ProductRecord`]. A closed set.
 ///
@@ -48,9 +49,19 @@ pub struct SoFar<'a> {
 
 impl<'a> SoFar<'a> {
     /// At the beginning of a file.
-    pub fn new(reading: &'a Reading) -> Self {
-        let times = Times::new(reading.zone, reading.latest);
+    pub fn new(reading: &'a Reading, format: Format) -> Self {
+        let times = Times::new(reading.zone, reading.latest, reading.dates, format == Format::Xlsx);
         Self { reading, times, nth: Nth::default(), order: None, member: None }
+    }
+
+    /// The form of dates that was declared.
+    pub fn declared(&self) -> DateFormat {
+        self.reading.dates
+    }
+
+    /// What the times of the file looked like.
+    pub fn looks(&self) -> &Looks {
+        &self.times.looks
     }
 }
 
@@ -70,12 +81,12 @@ fn of<T>(field: &str, understood: Result<T, Bad>) -> Result<T, Bad> {
 const MEMBER_ID: Field = Field::required(
     "member_id",
     "member, member no, member no., member number, customer_id, customer, customer no, \
-     customer no., customer number, user_id, client_id, buyer_id, 會員編號, 會員代號, 會員號碼, 會員ID, 顧客編號, \
+     customer no., customer number, user_id, client_id, buyer_id, 會員編號, 會員代號, 會員號碼, 會員序號, 會員ID, 顧客編號, \
      顧客代號, 顧客ID, 客戶編號, 客戶代號, 客戶ID",
 );
 const PRODUCT_ID: Field = Field::required(
     "product_id",
     "product no, product no., product number, product code, sku, item_id, item no, item no., \
-     item code, 商品編號, 商品代號, 商品貨號, 商品ID, 產品編號, 產品代號, 產品ID, 貨號, 品號",
+     item code, 商品編號, 商品代號, 商品貨號, 商品ID, 產品編號, 產品代號, 產品ID, 貨號, 品號, 料號, 商品料號",
 );
 const CATEGORY: &str = "product category, item category, category name, 分類, 商品分類, 類別, 商品類別, 品類";

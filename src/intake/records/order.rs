@@ -18,11 +18,18 @@ impl Record for OrderLine {
         Field::required(
             "ordered_at",
             "order date, order time, order datetime, ordered on, purchased at, purchase date, \
-             date, 訂單日期, 訂單時間, 訂購日期, 訂購時間, 下單日期, 下單時間, 購買日期, 購買時間, 交易日期, 訂單成立時間, 日期",
+             date, 訂單日期, 訂單時間, 訂購日期, 訂購時間, 下單日期, 下單時間, 購買日期, 購買時間, 交易日期, 訂單成立時間, \
+             訂單成立日期, 訂單建立時間, 訂單建立日期, 日期",
         ),
         Field::optional("category", CATEGORY),
-        Field::optional("quantity", "qty, pieces, 數量, 購買數量, 訂購數量, 商品數量, 件數"),
-        Field::optional("unit_price", "price, item price, 單價, 商品單價, 售價, 價格"),
+        Field::optional(
+            "quantity",
+            "qty, pieces, quantity ordered, 數量, 購買數量, 訂購數量, 商品數量, 銷售數量, 件數",
+        ),
+        Field::optional(
+            "unit_price",
+            "price, item price, item cost, 單價, 商品單價, 銷售單價, 商品售價, 售價, 價格",
+        ),
         Field::optional(
             "line",
             "line no, line no., line number, line_id, line item, line item id, 項次, 明細編號",
@@ -76,7 +83,7 @@ impl<'r> OrderRow<'r> {
             product: of("product_id", cell::id(product))?,
             ordered_at: of("ordered_at", so_far.times.past(ordered.unwrap_or_default()))?,
             quantity: of("quantity", cell::number(quantity))?.unwrap_or(1.0),
-            unit_price: of("unit_price", cell::number(price))?,
+            unit_price: of("unit_price", cell::money(price))?,
             delivered_at: of("delivered_at", delivered.map(|c| so_far.times.past(c)).transpose())?,
             gift: of("gift", cell::boolean(gift))?.unwrap_or(false),
             counted: status.is_none_or(|word| counts(word, &so_far.reading.not_a_purchase)),

@@ -28,17 +28,17 @@ impl Record for ProductRecord {
             row.cells();
         let id: ProductId = of("product_id", cell::id(id))?.into();
         Ok(Self {
-            name: name.map(str::to_owned),
-            category: category.map(str::to_owned),
-            group: group.map(str::to_owned),
+            name: cell::text(name),
+            category: cell::text(category),
+            group: cell::text(group),
             tags: tags.map(|tags| cell::parts(tags).map(str::to_owned).collect()),
             days_supply: of("days_supply", cell::or_clear(supply, above_zero))?,
             contains: of("contains", contains.map(|kit| parts(kit, &id)).transpose())?,
-            url: url.map(str::to_owned),
+            url: cell::text(url),
             in_stock: of("in_stock", cell::boolean(in_stock))?,
             replenishable: of("replenishable", cell::boolean(replenishable))?,
-            usage_tip: tip.map(str::to_owned),
-            caution: caution.map(str::to_owned),
+            usage_tip: cell::text(tip),
+            caution: cell::text(caution),
             id,
         })
     }

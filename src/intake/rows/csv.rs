@@ -1,53 +1,52 @@
-//! Owns comma-separated rows under a header; knows nothing of what the cells mean.
-//!
-//! The splitting is our own, because a stray quote must cost one line and not, as with other readers, all that
-//! follows; and because a rejected row must come back as it stood in the file.
+//! Owns delimited rows under a header: commas, semicolons or tabs between the cells; knows nothing of what these mean.
 
-use std::ops::Range;
-
+use super::header::{self, Found};
 use super::lines::{LONGEST, Lines};
-use super::{Bad, Row, text};
-use crate::intake::columns::Columns;
-use crate::intake::{IntakeError, Reject};
+use super::split::{Split, Splitter};
+use super::{Bad, Row};
+use crate::intake::columns::{Columns, Slots};
+use crate::intake::{Format, IntakeError, Reject};
 
-/// The rows of a CSV file.
+/// The rows of a CSV file, or of a sheet in its place.
 pub struct CsvRows<'a> {
-    lines: Lines<'a>,
-    raw: Vec<u8>,
-    line: u64,
-    split: Splitter,
+    pub(super) lines: Lines<'a>,
+    pub(super) raw: Vec<u8>,
+    pub(super) line: u64,
+    pub(super) split: Splitter,
+    /// Cells of the header.
     width: usize,
+    /// True when a row may end before its last empty cells, as those of sheets do.
+    ragged: bool,
     slots: usize,
     /// Slot and column of every field that the file has.
     columns: Vec<(usize, usize)>,
-    /// Headers that stand for no field.
-    pub unknown: Vec<String>,
+    /// The header, and its line.
+    pub header: Vec<String>,
+    /// See `header`.
+    pub header_line: u64,
 }
 
 impl<'a> CsvRows<'a> {
-    /// Reads the header and finds the fields in it.
-    pub fn open(lines: Lines<'a>, columns: Columns<'_>) -> Result<Self, IntakeError> {
+    /// Finds the header and the fields in it.
+    pub fn open(lines: Lines<'a>, columns: &Columns<'_>) -> Result<Self, IntakeError> {
+        let ragged = lines.format() == Format::Xlsx;
         let mut rows = Self {
             lines,
             raw: Vec::new(),
             line: 0,
-            split: Splitter::default(),
+            split: Splitter::at(b','),
             width: 0,
+            ragged,
             slots: columns.fields().len(),
             columns: Vec::new(),
-            unknown: Vec::new(),
+            header: Vec::new(),
+            header_line: 0,
         };
-        let header = rows.header()?;
-        let slots = columns.find(&header).map_err(|problem| rows.lines.columns(problem))?;
-        if let Some(problem) = columns.missing(&slots, &header) {
-            return Err(rows.lines.columns(problem));
-        }
-        rows.width = header.len();
+        let Found { names, slots } = header::find(&mut rows, columns)?;
+        rows.width = names.len();
         rows.columns =
             slots.iter().enumerate().filter_map(|(slot, column)| Some((slot, (*column)?))).collect();
-        let unknown =
-            header.into_iter().enumerate().filter(|(i, name)| !slots.contains(&Some(*i)) && !name.is_empty());
-        rows.unknown = unknown.map(|(_, name)| name).collect();
+        (rows.header, rows.header_line) = (names, rows.line);
         Ok(rows)
     }
 
@@ -62,21 +61,35 @@ impl<'a> CsvRows<'a> {
         Reject::new(self.line, reason, &self.raw)
     }
 
-    fn header(&mut self) -> Result<Vec<String>, IntakeError> {
-        let Some(gathered) = self.gather()? else {
-            return Err(self.lines.unfit("it is empty; a CSV file starts with a header"));
-        };
-        let header = gathered.and_then(|()| text(&self.raw));
-        let header = header
-            .map_err(|problem| self.lines.unfit(format!("its header {problem}; save it as CSV UTF-8")))?;
-        Ok(self.split.cells.iter().map(|cell| cell.text(header).trim().to_owned()).collect())
+    /// For each field the column that holds it.
+    pub fn slots(&self) -> Slots {
+        let mut slots = vec![None; self.slots];
+        self.columns.iter().for_each(|(slot, column)| slots[*slot] = Some(*column));
+        slots
+    }
+
+    /// Headers that stand for no field.
+    pub fn unknown(self) -> Vec<String> {
+        let slots = self.slots();
+        let names = self.header.into_iter().enumerate();
+        names
+            .filter(|(i, name)| !slots.contains(&Some(*i)) && !name.is_empty())
+            .map(|(_, name)| name)
+            .collect()
     }
 
     /// Gathers the physical lines of one row. When a quote in it does not close, the row is bad, but only its first
     /// line is: the others are read again.
-    fn gather(&mut self) -> Result<Option<Result<(), Bad>>, IntakeError> {
-        if !self.lines.next_row(&mut self.raw)? {
-            return Ok(None);
+    pub(super) fn gather(&mut self) -> Result<Option<Result<(), Bad>>, IntakeError> {
+        loop {
+            if !self.lines.next_row(&mut self.raw)? {
+                return Ok(None);
+            }
+            // Spreadsheets save empty rows as delimiters alone.
+            let is_empty = |byte: &u8| *byte == self.split.delimiter || byte.is_ascii_whitespace();
+            if !self.raw.iter().all(is_empty) {
+                break;
+            }
         }
         self.line = self.lines.count();
         let first = self.raw.len();
@@ -105,10 +118,10 @@ impl<'a> CsvRows<'a> {
         }
     }
 
-    fn fill(&self, row: &mut Row) -> Result<(), Bad> {
-        let text = text(&self.raw)?;
+    fn fill(&mut self, row: &mut Row) -> Result<(), Bad> {
+        let text = self.lines.text(&self.raw)?;
         let cells = &self.split.cells;
-        if cells.len() != self.width {
+        if cells.len() != self.width && !self.ragged {
             return Err(format!("has {} cells where the header has {}", cells.len(), self.width));
         }
         row.start(text, self.slots);
@@ -116,130 +129,9 @@ impl<'a> CsvRows<'a> {
             match cells.get(column) {
                 Some(cell) if cell.escaped => row.put(slot, |into| into.push_str(&cell.text(text))),
                 Some(cell) => row.point(slot, &cell.range),
-                None => {}
+                None => row.point(slot, &(0..0)),
             }
         }
         Ok(())
     }
-}
-
-/// Where a cell lies in its row.
-#[derive(Debug, Clone)]
-struct Cell {
-    range: Range<usize>,
-    /// True when doubled quotes in it stand for single ones.
-    escaped: bool,
-}
-
-impl Cell {
-    fn text(&self, row: &str) -> String {
-        let text = row.get(self.range.clone()).unwrap_or_default();
-        if self.escaped { text.replace("\"\"", "\"") } else { text.to_owned() }
-    }
-}
-
-/// How far a row could be split.
-enum Split {
-    Whole,
-    /// The row ended inside quotes: it goes on in the next line.
-    Open,
-    /// A quoted cell goes on after its closing quote.
-    Broken,
-}
-
-/// Splits a row into cells; goes on where it stopped when the row grows by a line.
-#[derive(Default)]
-struct Splitter {
-    cells: Vec<Cell>,
-    at: usize,
-    /// The quoted cell that is not closed yet.
-    open: Option<Cell>,
-}
-
-impl Splitter {
-    fn start(&mut self, raw: &[u8]) -> Split {
-        self.cells.clear();
-        self.at = 0;
-        self.open = None;
-        if raw.contains(&b'"') { self.go_on(raw) } else { self.plain(raw) }
-    }
-
-    /// A row without quotes, as nearly all are.
-    fn plain(&mut self, raw: &[u8]) -> Split {
-        let end = content(raw);
-        for (at, byte) in raw.iter().enumerate().take(end) {
-            if *byte == b',' {
-                self.cells.push(Cell { range: self.at..at, escaped: false });
-                self.at = at + 1;
-            }
-        }
-        self.cells.push(Cell { range: self.at..end, escaped: false });
-        Split::Whole
-    }
-
-    fn go_on(&mut self, raw: &[u8]) -> Split {
-        let end = content(raw);
-        while self.cell(raw, end) {
-            match raw.get(self.at) {
-                _ if self.at >= end => return Split::Whole,
-                Some(b',') => self.at += 1,
-                _ => return Split::Broken,
-            }
-        }
-        Split::Open
-    }
-
-    /// Takes the cell that starts or goes on here, and stops behind it; false when the row ends inside its quotes.
-    fn cell(&mut self, raw: &[u8], end: usize) -> bool {
-        let Some(mut cell) = self.open.take().or_else(|| self.quoted(raw, end)) else {
-            let start = self.at;
-            self.at = find(raw, start..end, |b| b == b',').unwrap_or(end);
-            self.cells.push(Cell { range: start..self.at, escaped: false });
-            return true;
-        };
-        let closed = self.close(raw, &mut cell);
-        if closed {
-            self.at = find(raw, self.at..end, |b| !is_space(b)).unwrap_or(end);
-            self.cells.push(cell);
-        } else {
-            self.open = Some(cell);
-        }
-        closed
-    }
-
-    /// The quoted cell that starts here, if one does; spaces before its quote do not count.
-    fn quoted(&mut self, raw: &[u8], end: usize) -> Option<Cell> {
-        let quote = find(raw, self.at..end, |b| !is_space(b)).filter(|at| raw.get(*at) == Some(&b'"'))?;
-        self.at = quote + 1;
-        Some(Cell { range: self.at..self.at, escaped: false })
-    }
-
-    /// Goes on to behind the closing quote of `cell`; false when it is not in the row yet.
-    fn close(&mut self, raw: &[u8], cell: &mut Cell) -> bool {
-        while let Some(quote) = find(raw, self.at..raw.len(), |b| b == b'"') {
-            if raw.get(quote + 1) != Some(&b'"') {
-                cell.range.end = quote;
-                self.at = quote + 1;
-                return true;
-            }
-            cell.escaped = true;
-            self.at = quote + 2;
-        }
-        self.at = raw.len();
-        false
-    }
-}
-
-/// The length of a row without its line break.
-fn content(raw: &[u8]) -> usize {
-    raw.len() - raw.iter().rev().take_while(|b| matches!(b, b'\r' | b'\n')).count()
-}
-
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t')
-}
-
-fn find(raw: &[u8], range: Range<usize>, is_it: impl Fn(u8) -> bool) -> Option<usize> {
-    let start = range.start;
-    raw.get(range)?.iter().position(|b| is_it(*b)).map(|at| start + at)
 }

@@ -6,17 +6,19 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use super::lines::{LONGEST, Lines};
-use super::{Bad, Row, text};
+use super::{Bad, Row};
 use crate::intake::columns::{Columns, Shape, Slots};
 use crate::intake::{IntakeError, Reject};
 
 /// The rows of a JSON lines file.
 pub struct JsonRows<'a> {
-    lines: Lines<'a>,
+    pub(super) lines: Lines<'a>,
     raw: Vec<u8>,
     columns: Columns<'a>,
     /// The member names of the last object, sorted, and where the fields are among them: objects are mostly alike.
     last: (Vec<String>, Slots),
+    /// For each field the member name that it first came by.
+    pub names: Vec<Option<String>>,
     /// Member names that stand for no field, the first hundred.
     pub unknown: BTreeSet<String>,
 }
@@ -24,8 +26,9 @@ pub struct JsonRows<'a> {
 impl<'a> JsonRows<'a> {
     /// The rows of these lines.
     pub fn new(lines: Lines<'a>, columns: Columns<'a>) -> Self {
-        let last = (Vec::new(), vec![None; columns.fields().len()]);
-        Self { lines, raw: Vec::new(), columns, last, unknown: BTreeSet::new() }
+        let fields = columns.fields().len();
+        let last = (Vec::new(), vec![None; fields]);
+        Self { lines, raw: Vec::new(), columns, last, names: vec![None; fields], unknown: BTreeSet::new() }
     }
 
     /// Fills `row` with the next one.
@@ -42,7 +45,8 @@ impl<'a> JsonRows<'a> {
         if self.raw.len() >= LONGEST {
             return Err(format!("is longer than {LONGEST} bytes"));
         }
-        let object: Map<String, Value> = serde_json::from_str(text(&self.raw)?).map_err(not_an_object)?;
+        let object: Map<String, Value> =
+            serde_json::from_str(self.lines.text(&self.raw)?).map_err(not_an_object)?;
         if !self.last.0.iter().eq(object.keys()) {
             self.look_up(&object)?;
         }
@@ -64,6 +68,9 @@ impl<'a> JsonRows<'a> {
             if self.unknown.len() < 100 && !slots.contains(&Some(column)) {
                 self.unknown.insert(name.clone());
             }
+        }
+        for (first, column) in self.names.iter_mut().zip(&slots) {
+            *first = first.take().or_else(|| names.get((*column)?).cloned());
         }
         self.last = (names, slots);
         Ok(())

@@ -2,14 +2,19 @@
 //! knows nothing of what the cells mean.
 
 mod csv;
+mod header;
 mod jsonl;
 mod lines;
+mod split;
 
 use std::ops::Range;
 
 use super::columns::Columns;
-use super::{Format, IntakeError, Reject, Source};
+use super::encoding::Encoding;
+use super::{Format, IntakeError, Reading, Reject, Source};
 use lines::Lines;
+
+pub use lines::LONGEST;
 
 /// The cells of one row, by the slots of their fields; used again for every row.
 #[derive(Debug, Default)]
@@ -21,10 +26,12 @@ pub struct Row {
 impl Row {
     /// Every cell, trimmed, in the order of the record's fields; `None` where the file has no such column.
     pub fn cells<const N: usize>(&self) -> [Option<&str>; N] {
-        std::array::from_fn(|slot| {
-            let cell = self.cells.get(slot)?.clone()?;
-            self.text.get(cell).map(str::trim)
-        })
+        std::array::from_fn(|slot| self.cell(slot))
+    }
+
+    /// The cell of one slot, trimmed.
+    pub fn cell(&self, slot: usize) -> Option<&str> {
+        self.text.get(self.cells.get(slot)?.clone()?).map(str::trim)
     }
 
     /// Begins the next row, with text that cells may [`Row::point`] into.
@@ -69,17 +76,33 @@ pub enum Rows<'a> {
     Jsonl(jsonl::JsonRows<'a>),
 }
 
+/// How a file turned out to be laid out.
+pub struct Layout {
+    /// The sheet of a workbook, and the others that people see.
+    pub sheet: Option<(String, Vec<String>)>,
+    /// What its characters are encoded in.
+    pub encoding: Encoding,
+    /// What parts its cells; nothing where nothing does.
+    pub delimiter: Option<char>,
+    /// The line of its header.
+    pub header_line: Option<u64>,
+    /// For each field its name in the file.
+    pub names: Vec<Option<String>>,
+}
+
 impl<'a> Rows<'a> {
     /// Opens the file and reads its header, if it has one.
     pub fn open(
         source: &'a Source,
         columns: Columns<'a>,
+        reading: &Reading,
         progress: &'a dyn Fn(u64),
     ) -> Result<Self, IntakeError> {
-        let lines = Lines::open(source, progress)?;
+        let lines = |declared| Lines::open(source, declared, progress);
         Ok(match source.format {
-            Format::Csv => Rows::Csv(csv::CsvRows::open(lines, columns)?),
-            Format::Jsonl => Rows::Jsonl(jsonl::JsonRows::new(lines, columns)),
+            Format::Csv => Rows::Csv(csv::CsvRows::open(lines(reading.encoding)?, &columns)?),
+            Format::Jsonl => Rows::Jsonl(jsonl::JsonRows::new(lines(reading.encoding)?, columns)),
+            Format::Xlsx => Rows::Csv(sheet(source, &columns, progress)?),
         })
     }
 
@@ -106,16 +129,58 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// Rows so far that were no text.
+    pub fn garbled(&self) -> u64 {
+        match self {
+            Rows::Csv(rows) => rows.lines.garbled,
+            Rows::Jsonl(rows) => rows.lines.garbled,
+        }
+    }
+
+    /// How the file was laid out, as far as it was read.
+    pub fn layout(&self) -> Layout {
+        match self {
+            Rows::Csv(rows) => Layout {
+                sheet: rows.lines.sheet.clone(),
+                encoding: rows.lines.encoding(),
+                delimiter: (rows.lines.format() == Format::Csv).then_some(rows.split.delimiter.into()),
+                header_line: Some(rows.header_line),
+                names: rows.slots().iter().map(|slot| rows.header.get((*slot)?).cloned()).collect(),
+            },
+            Rows::Jsonl(rows) => Layout {
+                sheet: None,
+                encoding: rows.lines.encoding(),
+                delimiter: None,
+                header_line: None,
+                names: rows.names.clone(),
+            },
+        }
+    }
+
     /// Names in the file that stand for no field of ours.
     pub fn unknown_columns(self) -> Vec<String> {
         match self {
-            Rows::Csv(rows) => rows.unknown,
+            Rows::Csv(rows) => rows.unknown(),
             Rows::Jsonl(rows) => rows.unknown.into_iter().collect(),
         }
     }
 }
 
-/// A row's text, when it is text.
-fn text(raw: &[u8]) -> Result<&str, Bad> {
-    str::from_utf8(raw).map_err(|e| format!("is not UTF-8 from its byte {} on", e.valid_up_to() + 1))
+/// The first sheet whose header fits; else what is wrong with the first one.
+fn sheet<'a>(
+    source: &'a Source,
+    columns: &Columns<'_>,
+    progress: &'a dyn Fn(u64),
+) -> Result<csv::CsvRows<'a>, IntakeError> {
+    let lines = Lines::of_sheet(source, None, progress)?;
+    let others = lines.sheet.as_ref().map(|(_, others)| others.clone()).unwrap_or_default();
+    let first = csv::CsvRows::open(lines, columns);
+    let is_unfit = matches!(first, Err(IntakeError::Columns { .. } | IntakeError::Format { .. }));
+    for name in others.iter().filter(|_| is_unfit) {
+        let lines = Lines::of_sheet(source, Some(name), progress)?;
+        if let Ok(rows) = csv::CsvRows::open(lines, columns) {
+            return Ok(rows);
+        }
+    }
+    first
 }

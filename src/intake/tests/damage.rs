@@ -13,13 +13,14 @@ fn bad_rows_keep_their_line_and_text_and_do_not_stop_the_rest() {
         good.as_bytes(),                     // 3 and 4
         b"O2,M1,P1,never,\"\n\n\"\n",        // 5 to 7
         b"\r\n",                             // 8
-        b"O3,M1,P1,2026-03-01,\xa4\xa4\n",   // 9
+        b"O3,M1,P1,2026-03-01,\xff\xff\n",   // 9
         b"O4,M1,P1,2026-03-01,\"5\" pipe\n", // 10
         b"O5,M1,P1,2026-03-01,a \"b\" c\n",  // 11
         b"O6,M\0,P1,2026-03-01,",            // 12, without a line break
     ];
     let taken = take::<OrderLine>("o.csv", rows.concat()).unwrap();
-    assert_eq!(taken.judged, Judged { read: 6, rejected: 4, unknown_columns: vec!["a\nnote".into()] });
+    assert_eq!((taken.judged.read, taken.judged.rejected), (6, 4));
+    assert_eq!(taken.judged.unknown_columns, ["a\nnote"]);
     assert_eq!(taken.records.iter().map(|l| l.order.as_str()).collect::<Vec<_>>(), ["O1", "O5"]);
     let complaints = taken.complaints();
     assert_eq!(complaints.iter().map(|c| c.0).collect::<Vec<_>>(), [5, 9, 10, 12], "{complaints:?}");
@@ -92,9 +93,14 @@ fn bad_json_lines_say_what_is_wrong() {
 fn a_file_that_cannot_be_taken_says_why() {
     assert!(problem::<OrderLine>("o.csv", "").contains("empty"));
     assert!(problem::<OrderLine>("o.csv", "\u{feff}\n\n").contains("empty"));
-    assert!(problem::<OrderLine>("o.csv", b"PK\x03\x04\x14\0\x06\0").contains("NUL"));
-    assert!(problem::<OrderLine>("o.csv", b"\xff\xfeo\0r\0d\0e\0r\0").contains("NUL"));
-    assert!(problem::<OrderLine>("o.csv", b"\xadq\xb3\xe6,a\n").contains("its header is not UTF-8"));
+    assert!(problem::<OrderLine>("o.csv", b"PK\x03\x04\x14\0\x06\0").contains("name ends with .xlsx"));
+    assert!(problem::<OrderLine>("o.csv", packed(b"x")).contains("name should end with .gz"));
+    assert!(problem::<OrderLine>("o.csv", b"\xd0\xcf\x11\xe0").contains("save it as .xlsx"));
+    assert!(problem::<OrderLine>("o.csv", b"\x7fELF\x02\x01\x01\0\0\0").contains("NUL"));
+    assert!(problem::<OrderLine>("o.csv", b"\xff\xfeo\0r\0d\0e\0r\0").contains("columns found: order;"));
+    assert!(problem::<OrderLine>("o.csv", b"\xadq\xb3\xe6,a\n").contains("columns found: 訂單, a;"));
+    let header = problem::<OrderLine>("o.csv", b"order_id,\xe9t\xe9\n");
+    assert!(header.contains("its header is not UTF-8") && header.contains("--encoding"), "{header}");
     assert!(problem::<OrderLine>("o.csv", "order_id,\"member\nx\n").contains("its header opens a quote"));
     assert!(problem::<OrderLine>("o.csv", "order_id,member_id\n").contains("no column for product_id"));
     assert!(problem::<OrderLine>("o.csv.gz", "order_id,member_id\n").contains("is no whole .gz"));

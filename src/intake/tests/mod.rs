@@ -17,10 +17,8 @@ const HEADER: &str = "order_id,member_id,product_id,ordered_at,quantity,status,l
 
 fn reading() -> Reading {
     Reading {
-        zone: Taipei,
-        latest: "2026-03-03T15:59:59Z".parse().unwrap(),
-        columns: BTreeMap::new(),
         not_a_purchase: vec!["cancelled".into(), "已取消".into()],
+        ..Reading::plain(Taipei, "2026-03-03T15:59:59Z".parse().unwrap())
     }
 }
 
@@ -259,7 +257,8 @@ fn mapped_columns_reach_the_records_of_both_formats() {
 fn the_sink_and_the_rejects_can_stop_it_and_progress_ends_at_the_size() {
     let folder = tempfile::tempdir().unwrap();
     let source = Source::of(folder.path().join("o.csv.gz")).unwrap();
-    let bytes = packed(format!("{HEADER}{}", "O,M,P,2026-03-01,1,,,\n,,,,,,,\n".repeat(4)).as_bytes());
+    let bytes =
+        packed(format!("{HEADER}{}", "O,M,P,2026-03-01,1,,,\nO,,,,,,,\n,,,,,,,\n".repeat(4)).as_bytes());
     std::fs::write(&source.path, &bytes).unwrap();
     let (reading, seen) = (reading(), Cell::new(0));
     let progress = |read| seen.set(read);

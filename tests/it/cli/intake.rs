@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use encoding_rs::BIG5;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -144,4 +145,113 @@ fn a_data_folder_that_cannot_be_written_is_named() {
     let list = super::end(shop.under("stuck.toml", &["jobs", "list"]));
     assert_refused(&list, 1, &["jobs list"], &["orders.csv cannot be made"]);
     assert_eq!(shop.held(), before);
+}
+
+#[test]
+fn a_big5_file_needs_no_option_and_a_wrong_one_is_said() {
+    let shop = Shop::new();
+    let rows: String =
+        (0..30).map(|n| format!("甲{n};王小明;濾掛咖啡;2025/2/{} 下午 3:20\n", n % 28 + 1)).collect();
+    let file = BIG5.encode(&format!("訂單編號;會員編號;商品編號;訂單日期\n{rows}")).0.into_owned();
+    shop.write("export.csv", &file);
+    let wrong = ["import", "orders", "export.csv", "--encoding", "utf-16"];
+    shop.refuses(1, &wrong, &["export.csv"]);
+    shop.refuses(2, &["import", "orders", "export.csv", "--encoding", "latin1"], &["big5", "utf-16le"]);
+    assert_eq!(shop.json(&["import", "orders", "export.csv"])["stored"], 30);
+    assert_eq!(shop.json(&["import", "orders", "export.csv", "--encoding", "big5"])["duplicate"], 30);
+    let forecast = shop.lines(&["forecast", "--member", "王小明", "--now", "2025-04-10"]);
+    assert_eq!(forecast[0]["item"], "濾掛咖啡", "{forecast:?}");
+}
+
+/// Two of five dates are as Americans write them.
+fn american() -> String {
+    (0..25)
+        .map(|n| format!("u{n},m2,tea,tea,{},1\n", if n % 5 < 2 { "02/13/2025" } else { "2025-02-13" }))
+        .collect()
+}
+
+#[test]
+fn a_file_of_dates_in_another_form_is_refused_with_the_setting_that_reads_it() {
+    let shop = Shop::new();
+    shop.write("us.csv", format!("{HEADER}{}", american()));
+    let says = [
+        "40 % of the dates look like 02/13/2025",
+        "date_format = \"mdy\"",
+        "under [intake.orders]",
+        "nothing of the file",
+    ];
+    shop.refuses(1, &["import", "orders", "us.csv"], &says);
+    let told = shop.run(&["import", "orders", "us.csv", "--json"]).json().remove(0);
+    assert_eq!((&told["stored"], &told["rejected"], &told["refused"]), (&0.into(), &10.into(), &true.into()));
+    assert!(told["hints"][0].as_str().unwrap().contains("mdy"), "{told}");
+    // what holds for all kinds gives way to what one kind says
+    shop.write(
+        "replenish.toml",
+        format!("{SETTINGS}[intake]\ndate_format = \"roc\"\n[intake.orders]\ndate_format = \"mdy\"\n"),
+    );
+    let report = shop.json(&["import", "orders", "us.csv"]);
+    assert_eq!((&report["stored"], &report["hints"]), (&25.into(), &serde_json::json!([])));
+    shop.write("new.csv", "member_id,joined_at\nm2,民國113年3月2日\n");
+    assert_eq!(shop.json(&["import", "members", "new.csv"])["rejected"], 0);
+}
+
+#[test]
+fn an_explained_file_is_told_in_full_and_nothing_of_it_is_stored() {
+    let shop = Shop::new();
+    shop.write("us.csv", format!("{HEADER}{}", american()));
+    let before = shop.held();
+    let told = shop.run(&["import", "orders", "us.csv", "--explain"]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    for part in [
+        "us.csv  CSV · UTF-8 · commas · header on line 1",
+        "member_id   member_id   m2",
+        "dates       2025-02-13 → 2025-02-13 00:00 Asia/Taipei",
+        "rows        25 read, 15 would be kept, 10 rejected",
+        "ordered_at: `…` is no time",
+        "more than 5 % of the rows: the file would be refused",
+        "set date_format = \"mdy\" under [intake.orders]",
+        "too few to learn",
+        "Nothing was stored.",
+    ] {
+        assert!(told.out.contains(part), "{part}: {}", told.out);
+    }
+    let chinese = shop.run(&["import", "orders", "us.csv", "--explain", "--lang", "zh-TW"]).out;
+    for part in ["標題在第 1 行", "拒絕的原因", "`…` 不是時間", "date_format = \"mdy\"", "沒有儲存任何資料"]
+    {
+        assert!(chinese.contains(part), "{part}: {chinese}");
+    }
+    let report = shop.json(&["import", "orders", "us.csv", "--explain"]);
+    super::assert_keys(
+        &report,
+        "kind file format encoding delimiter header_line columns unknown_columns dates read kept \
+                                 rejected refused reasons orders members products from to hints missing",
+    );
+    assert_eq!(
+        (&report["kept"], &report["refused"], &report["members"]),
+        (&15.into(), &true.into(), &1.into())
+    );
+    assert_eq!(report["dates"]["read_as"], "2025-02-13T00:00:00+08:00");
+    assert_eq!((&report["reasons"][0]["rows"], &report["reasons"][0]["line"]), (&10.into(), &2.into()));
+    assert_eq!(shop.held(), before);
+}
+
+#[test]
+fn a_file_is_explained_where_there_are_no_settings() {
+    let shop = Shop::unfurnished();
+    shop.write("m.csv", "\u{feff}會員編號\temail\n00038317\t\n00038318\ta@x.example\n");
+    let told = shop.run(&["import", "members", "m.csv", "--explain"]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    assert!(told.out.contains("會員編號  member_id  00038317, 00038318"), "{}", told.out);
+    assert!(told.out.contains("no e-mail address for 1 of 2 members"), "{}", told.out);
+    let from_input = shop
+        .fed(b"{\"member_id\":1}\n", &["import", "members", "-", "--format", "jsonl", "--explain", "--json"]);
+    assert_eq!((&from_input.one()["kept"], &from_input.one()["format"]), (&1.into(), &"jsonl".into()));
+    let left: Vec<_> = std::fs::read_dir(shop.path(".")).unwrap().flatten().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_refused(
+        &shop.run(&["import", "members", "m.csv", "--lang", "en"]),
+        2,
+        &["--lang"],
+        &["--explain"],
+    );
 }

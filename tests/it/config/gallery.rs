@@ -9,6 +9,11 @@ const SETTINGS_GALLERY: &[(&str, &[Told])] = &[
     ("[http]\nport = 80", &[(3, 1, "unknown key `port` in `http`", "known here: listen, public_url")]),
     ("[intake.orders.columns]\nmember = \"會員\"", &[(3, 1, "unknown key `member`", "member_id")]),
     ("[intake]\ninbox = \"inbox\"", &[(3, 1, "unknown key `inbox` in `intake`", "known here: max_rejects")]),
+    ("[intake]\nencoding = \"big-5\"", &[(3, 12, "not one of auto, utf-8, big5", "did you mean `big5`?")]),
+    (
+        "[intake.orders]\ndate_format = \"mm/dd/yyyy\"",
+        &[(3, 15, "not one of ymd, mdy, dmy, roc", "known here: ymd")],
+    ),
     // wrong types
     ("rules = 3", &[(2, 9, "`rules` is a whole number, but must be a folder", "rules = \"rules\"")]),
     ("http = \"x\"", &[(2, 8, "`http` is a text, but must be a table", "write [http]")]),

@@ -13,3 +13,4 @@ pub mod redis;
 pub mod reference;
 pub mod running;
 pub mod smtp;
+pub mod workbook;

@@ -1,0 +1,9 @@
+//! Any bytes as a .csv file.
+#![no_main]
+
+mod taken;
+
+use libfuzzer_sys::fuzz_target;
+use replenish::intake::Format;
+
+fuzz_target!(|bytes: &[u8]| taken::take(bytes, Format::Csv, &taken::reading()));
