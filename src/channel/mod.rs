@@ -2,6 +2,7 @@
 
 mod breaker;
 mod email;
+mod guest;
 mod letter;
 mod pace;
 mod probe;
@@ -11,6 +12,7 @@ mod unsubscribe;
 mod webhook;
 
 pub use email::{Dkim, DkimKey, Email, EmailOptions, Relay, RelayOptions, Tls, TlsError};
+pub use guest::{Guest, Peer};
 pub use letter::{Letter, Rendered};
 pub use pace::Pace;
 pub use probe::{Certificate, Probe};
@@ -22,6 +24,7 @@ pub use unsubscribe::{Link, UnsubscribeLinks};
 pub use webhook::{HeaderText, Webhook, WebhookBody, WebhookOptions, webhook_body};
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::job::Outcome;
@@ -34,6 +37,8 @@ pub enum Channel {
     Email(Email),
     /// One signed HTTP endpoint.
     Webhook(Webhook),
+    /// A peer of another crate's making.
+    Guest(Guest),
 }
 
 impl Channel {
@@ -51,6 +56,11 @@ impl Channel {
     /// When the URL, a secret or a header cannot be used as written.
     pub fn webhook(options: WebhookOptions, pace: Pace) -> Result<Self, ChannelError> {
         Webhook::new(options, pace).map(Channel::Webhook)
+    }
+
+    /// A channel to a peer of another crate's making, which takes so many messages at once.
+    pub fn guest(name: &str, peer: Arc<dyn Peer>, concurrency: usize, pace: Pace) -> Self {
+        Channel::Guest(Guest::new(name, peer, concurrency, pace))
     }
 
     /// How many messages wait for their turn at once.
@@ -80,6 +90,7 @@ impl Channel {
         match self {
             Channel::Email(email) => email.turn(place, domain, patience).await,
             Channel::Webhook(webhook) => webhook.turn(place, patience).await,
+            Channel::Guest(guest) => guest.turn(place, patience).await,
         }
     }
 
@@ -87,6 +98,7 @@ impl Channel {
         match self {
             Channel::Email(email) => email.gates(),
             Channel::Webhook(webhook) => webhook.gates(),
+            Channel::Guest(guest) => guest.gates(),
         }
     }
 
@@ -95,6 +107,7 @@ impl Channel {
         match self {
             Channel::Email(email) => email.deliver(letter, turn).await,
             Channel::Webhook(webhook) => webhook.deliver(letter, turn).await,
+            Channel::Guest(guest) => guest.deliver(letter, turn).await,
         }
     }
 
@@ -103,26 +116,33 @@ impl Channel {
         match self {
             Channel::Email(email) => email.probe().await,
             Channel::Webhook(webhook) => vec![webhook.probe().await],
+            Channel::Guest(_) => Vec::new(),
         }
     }
 
     /// Writes what would be handed over into `folder`: an .eml file, or the webhook's body. Nothing leaves.
     pub async fn shadow(&self, letter: &Letter, folder: &Path) -> Outcome {
-        match self {
-            Channel::Email(email) => email.shadow(letter, folder).await,
-            Channel::Webhook(webhook) => match webhook.body(letter) {
-                Ok(body) => {
-                    let body = format!("{body:#}\n");
-                    email::keep(folder, format!("{}.json", letter.job), body.into_bytes()).await
-                }
-                Err(error) => error.outcome(),
-            },
+        let body = match self {
+            Channel::Email(email) => return email.shadow(letter, folder).await,
+            Channel::Webhook(webhook) => webhook.body(letter),
+            Channel::Guest(_) => Ok(webhook_body(letter)),
+        };
+        match body {
+            Ok(body) => {
+                let body = format!("{body:#}\n");
+                email::keep(folder, format!("{}.json", letter.job), body.into_bytes()).await
+            }
+            Err(error) => error.outcome(),
         }
     }
 
     /// True when the peer recognises what it had before: a webhook by its id; e-mail arrives twice.
     pub fn is_resendable(&self) -> bool {
-        matches!(self, Channel::Webhook(_))
+        match self {
+            Channel::Email(_) => false,
+            Channel::Webhook(_) => true,
+            Channel::Guest(guest) => guest.is_resendable(),
+        }
     }
 
     /// True when nothing leaves this machine: loopback, or a folder.
@@ -130,6 +150,7 @@ impl Channel {
         match self {
             Channel::Email(email) => email.is_local(),
             Channel::Webhook(webhook) => webhook.is_local(),
+            Channel::Guest(_) => false,
         }
     }
 }

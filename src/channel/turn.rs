@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::breaker::{Breaker, Trial};
 use super::pace::Pace;
+use crate::domain::job::{Delivery, Outcome};
 use crate::domain::rate::Rate;
 use crate::domain::reason::Reason;
 
@@ -77,6 +78,18 @@ impl Gate {
     pub fn failed(&self) {
         if let Some(rest) = self.breaker.failed(Instant::now()) {
             tracing::warn!(peer = self.name, ?rest, "the peer failed again and again: its messages wait");
+        }
+    }
+
+    /// The peer answered for a message, or did not.
+    pub fn heard(&self, outcome: &Outcome) {
+        let asked = outcome.retry_after.and_then(|wait| wait.to_std().ok());
+        match (outcome.result, asked) {
+            (Delivery::Unreachable, Some(asked)) => self.rest(asked),
+            // It answers; that nothing more goes there is the pause's to see to.
+            (Delivery::Unreachable, _) if outcome.reason == Some(Reason::EndpointGone) => self.succeeded(),
+            (Delivery::Unreachable | Delivery::Transient | Delivery::Uncertain, _) => self.failed(),
+            _ => self.succeeded(),
         }
     }
 

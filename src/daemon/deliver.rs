@@ -8,7 +8,6 @@ use std::time::Duration;
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
-use super::clock::real_time;
 use super::group::Group;
 use super::turns::{Place, Turns, Waited};
 use super::{Guide, Parts, keeper};
@@ -166,7 +165,7 @@ impl Deliveries {
             contacts: member.contacts.clone(),
             unsubscribe_url: self.parts.unsubscribe.url(&member.id, &job.id),
             rendered: None,
-            sent_at: real_time(),
+            sent_at: self.parts.clock.real(),
             now: self.parts.clock.now(),
         };
         let knowledge = &guide.knowledge;
@@ -213,7 +212,7 @@ async fn claim_group(parts: &Arc<Parts>, jobs: &[JobRef]) -> Result<HashMap<JobI
         tracing::debug!("other rules are in force: jobs of rules that are unknown here are let go");
     }
     let now = parts.clock.now();
-    let lease = Lease { from: real_time(), span: parts.lease };
+    let lease = Lease { from: parts.clock.real(), span: parts.lease };
     let decisions = parts
         .store
         .decide(Pick::Members(members), now, knowledge.caps_since(now), move |view, catalog| {

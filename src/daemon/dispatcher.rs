@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chrono::TimeDelta;
 
 use super::Parts;
-use super::clock::real_time;
 use crate::domain::ids::ChannelName;
 use crate::queue::{Line, Now, QueueError, RedisQueue};
 use crate::store::UnderWay;
@@ -49,7 +48,7 @@ impl Dispatcher {
         // In this order: what waits in Redis at the first look is still queued at the second, or was claimed meanwhile.
         let waiting = queue.waiting(&self.lines).await?;
         let under_way = parts.store.under_way().await?;
-        let now = Now { driving: parts.clock.now(), real: real_time() };
+        let now = Now { driving: parts.clock.now(), real: parts.clock.real() };
         let ripe = parts.store.ripe(now.driving).await?;
         let mut offered = 0;
         for (line, waiting) in self.lines.iter().zip(waiting) {

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Parts;
-use super::clock::real_time;
 use super::planner::PlanError;
 use crate::domain::ids::{ChannelName, Timestamp};
 use crate::domain::pause::{PauseScope, PausedBy};
@@ -14,7 +13,7 @@ use crate::store::{Damaged, Decided, Decisions, Pause, StoreError};
 /// # Errors
 /// When the ledger fails.
 pub async fn reclaim(parts: &Arc<Parts>, everything: bool) -> Result<(), StoreError> {
-    let reclaimed = parts.store.reclaim(real_time(), everything, parts.resendable()).await?;
+    let reclaimed = parts.store.reclaim(parts.clock.real(), everything, parts.resendable()).await?;
     if reclaimed.rescheduled + reclaimed.uncertain > 0 {
         tracing::warn!(
             rescheduled = reclaimed.rescheduled,

@@ -47,6 +47,18 @@ pub use retention::Retention;
 pub use run::{Role, run};
 pub use tally::{Tally, install_metrics};
 
+/// The steps that the loops take, for whoever takes them by a schedule of its own.
+pub mod steps {
+    pub use super::assembler::assemble_due;
+    pub use super::deliver::Deliveries;
+    pub use super::dispatcher::queued_lease;
+    pub use super::keeper::reclaim;
+    pub use super::planner::{PlanError, plan_awake, stand_back};
+    pub use super::retention::move_out;
+    pub use super::run::take_over_priors;
+    pub use super::turns::{Place, Room};
+}
+
 /// Everything a running process works with, opened and checked before anything is touched.
 pub struct Parts {
     /// The ledger and the history.

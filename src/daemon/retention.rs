@@ -3,7 +3,6 @@
 use chrono::TimeDelta;
 
 use super::Parts;
-use super::clock::real_time;
 use crate::store::{Archive, StoreError};
 
 /// Jobs moved out in one transaction: few, so that deliveries wait for none of it.
@@ -25,7 +24,7 @@ pub struct Retention {
 /// When the ledger or the archive cannot be written.
 pub async fn move_out(parts: &Parts) -> Result<bool, StoreError> {
     let Some(span) = parts.retention.jobs else { return Ok(false) };
-    let now = parts.clock.now().min(real_time());
+    let now = parts.clock.now().min(parts.clock.real());
     let Some(old) = now.checked_sub_signed(span) else { return Ok(false) };
     let before = old.min(parts.knowledge().caps_since(now));
     let moved = parts.store.move_out(before, BATCH, parts.retention.archive.as_ref(), now).await?;

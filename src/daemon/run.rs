@@ -19,7 +19,7 @@ use super::{Parts, assembler, dispatcher, keeper, learn, lock, outage, planner, 
 use crate::domain::ids::{Day, Timestamp};
 use crate::domain::shop::Knowledge;
 use crate::queue::{Health, LedgerQueue, Line, Transport, WorkerOptions, work};
-use crate::store::{Lock, Pause};
+use crate::store::{Lock, Pause, StoreError};
 
 /// How often the planner looks for members that someone woke.
 const PLANNER_TURN: Duration = Duration::from_millis(500);
@@ -150,11 +150,7 @@ async fn plan_turn(parts: Arc<Parts>) {
 /// Learns when nothing was ever learnt, and once a day from then on, and when rules came that need more; takes over what another process has learnt.
 async fn learn_when_due(parts: &Arc<Parts>) -> anyhow::Result<()> {
     let now = parts.clock.now();
-    let stored = parts.store.priors_version().await?;
-    if stored.is_some_and(|version| version != parts.knowledge().priors.version) {
-        let priors = Arc::new(parts.store.priors().await?.unwrap_or_default());
-        parts.know(|knowledge| knowledge.priors = priors);
-    }
+    take_over_priors(parts).await?;
     let knowledge = parts.knowledge();
     if is_learnt(&knowledge, now) {
         return Ok(());
@@ -170,6 +166,19 @@ async fn learn_when_due(parts: &Arc<Parts>) -> anyhow::Result<()> {
         "learnt from the history"
     );
     parts.know(|knowledge| knowledge.priors = Arc::new(learnt.priors));
+    Ok(())
+}
+
+/// Goes by what was learnt last, here or elsewhere.
+///
+/// # Errors
+/// When the ledger fails.
+pub async fn take_over_priors(parts: &Parts) -> Result<(), StoreError> {
+    let stored = parts.store.priors_version().await?;
+    if stored.is_some_and(|version| version != parts.knowledge().priors.version) {
+        let priors = Arc::new(parts.store.priors().await?.unwrap_or_default());
+        parts.know(|knowledge| knowledge.priors = priors);
+    }
     Ok(())
 }
 
@@ -265,7 +274,7 @@ fn transport(parts: &Parts) -> Transport {
         Some(queue) => Transport::Redis(queue.clone()),
         None => Transport::Ledger(LedgerQueue {
             store: parts.store.clone(),
-            clock: parts.clock.for_queue(),
+            clock: parts.clock.clone().for_queue(),
             lease: dispatcher::queued_lease(parts),
             due: parts.due.clone(),
         }),

@@ -31,10 +31,11 @@ pub(super) struct Turns {
 }
 
 /// The place that a job of a line waits at.
-pub(super) enum Place {
+pub enum Place {
     /// Before its channel; free as soon as it has its turn.
     Before(channel::Place),
     /// Among those that need no turn; held to the end.
+    #[expect(missing_docs)]
     Free { _permit: Option<OwnedSemaphorePermit> },
 }
 
@@ -48,14 +49,16 @@ pub(super) enum Waited {
 
 /// The room where the jobs of a line wait for their places.
 #[derive(Clone)]
-pub(super) enum Room {
+pub enum Room {
     /// Before a channel. In a single pass nobody comes back later: its jobs come in whatever the peers do.
+    #[expect(missing_docs)]
     Before { channel: Channel, in_a_pass: bool },
     /// For what needs no turn.
     Free(Arc<Semaphore>),
 }
 
 impl Room {
+    /// The room of this line.
     pub fn of(parts: &Parts, line: &Line) -> Self {
         let in_a_pass = matches!(parts.clock, Clock::Fixed(_));
         let channel = match line {

@@ -80,6 +80,8 @@ pub struct Lock {
 
 #[derive(Debug)]
 enum Held {
+    /// In memory nobody else can.
+    Alone,
     /// A file that the system keeps locked for this process.
     File { _file: std::fs::File },
     /// A session of the server, which may end it at any time.
@@ -87,10 +89,10 @@ enum Held {
 }
 
 impl Lock {
-    /// Returns when the lock is lost: the server ended the session that held it. Never, for a file.
+    /// Returns when the lock is lost: the server ended the session that held it. Never, for a file or what is in memory.
     pub async fn lost(&self) {
         match &self.held {
-            Held::File { .. } => std::future::pending().await,
+            Held::Alone | Held::File { .. } => std::future::pending().await,
             Held::Session(session) => session.ended().await,
         }
     }
@@ -123,6 +125,15 @@ impl Store {
             _ => return Err(StoreError::Url(String::new())),
         };
         Ok(Self { engine, forget: None })
+    }
+
+    /// An empty ledger in memory, for this process alone. Whoever asks also does the work, on its own thread, and others
+    /// have their turn before and after: given the same turns, the same comes of it.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        Ok(Self { engine: Engine::Sqlite(Arc::new(Sqlite::in_memory()?)), forget: None })
     }
 
     /// Opens what is there, to ask and not to write: makes nothing, and leaves its layout as it is.

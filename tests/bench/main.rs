@@ -1,7 +1,7 @@
 //! Figures, not tests: how fast the road is on this machine. Each bench prints its figures as one JSON object.
 //!
 //! `cargo bench -- NAME…` runs those named, without names all: `import`, `webhooks`, `endpoints`, `fleet`, `backlog`, `mails`,
-//! `backtest`, `reference`.
+//! `backtest`, `reference`, `simulation`.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 #[path = "../it/support/backlog.rs"]
@@ -22,6 +22,8 @@ mod redis;
 mod reference;
 #[path = "../it/support/running.rs"]
 mod running;
+#[path = "../it/simulation/mod.rs"]
+mod simulation;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -39,6 +41,8 @@ use replenish::lab::backtest::{Collector, History};
 
 /// Members with one due job each.
 const JOBS: usize = 20_000;
+/// Seeds that the simulation plays.
+const SIMULATED: u64 = 1_000;
 /// The best of so many runs counts.
 const RUNS: usize = 3;
 /// The bench that is run by another one, in a process of its own because of its memory.
@@ -100,6 +104,24 @@ fn main() {
     if chosen("reference") {
         runtime.block_on(against_reference());
     }
+    if chosen("simulation") {
+        simulate();
+    }
+}
+
+/// Seeds a minute of the simulation, two virtual years each, on all cores.
+fn simulate() {
+    let started = Instant::now();
+    let ends = simulation::play_all(0..SIMULATED).unwrap();
+    let seconds = started.elapsed().as_secs_f64();
+    let jobs: usize = ends.values().sum();
+    println!(
+        "{}",
+        json!({
+            "bench": "simulation", "seeds": SIMULATED, "jobs": jobs, "seconds": seconds,
+            "seeds_per_minute": (SIMULATED as f64 * 60.0 / seconds).round(),
+        })
+    );
 }
 
 /// Lines a second and peak memory of `import orders`, on the real history where it is there.

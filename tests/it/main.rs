@@ -33,6 +33,7 @@ mod restored;
 mod road;
 mod run_lock;
 mod simulate;
+mod simulation;
 mod smtp_faults;
 mod stopping;
 mod supply;

@@ -160,7 +160,7 @@ async fn a_worker_takes_what_a_planner_of_a_later_version_offers() {
     let planner = Process::start(&house, &["--role", "planner", "--now", NOON]);
     let mut queue =
         redis::Client::open(redis.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
-    let data = "{replenish}:jobs:data";
+    let data = "{replenish}:jobs:crm:data";
     eventually("all are offered", async || queue.hlen::<_, usize>(data).await.unwrap() == all).await;
     planner.end();
     let offered: Vec<(String, String)> = queue.hgetall(data).await.unwrap();

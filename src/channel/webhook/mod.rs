@@ -18,9 +18,8 @@ use super::breaker::Breaker;
 use super::probe::Probe;
 use super::turn::{Gate, Gates, Place};
 use super::{ChannelError, Letter, Pace, PutOff, TemplateError, Turn};
-use crate::domain::job::{Delivery, Outcome};
+use crate::domain::job::Outcome;
 use crate::domain::rate::Rate;
-use crate::domain::reason::Reason;
 use answer::{answered, refused, unanswered};
 use network::{PrivateAddress, PublicOnly};
 use request::Requests;
@@ -110,7 +109,7 @@ impl Webhook {
 
     pub(super) async fn deliver(&self, letter: &Letter, _turn: Turn) -> Outcome {
         let outcome = self.0.post(letter).await;
-        self.0.tell_breaker(&outcome);
+        self.0.gates.each[0].heard(&outcome);
         let reply = outcome.reply.map(|reply| without_contacts(reply, letter));
         Outcome { relay: Some(self.0.name.clone()), reply, ..outcome }
     }
@@ -133,18 +132,6 @@ impl Endpoint {
         match self.client.post(self.url.clone()).headers(headers).body(body).send().await {
             Ok(response) => answered(response, letter.sent_at, &self.delivered).await,
             Err(error) => unanswered(error),
-        }
-    }
-
-    fn tell_breaker(&self, outcome: &Outcome) {
-        let gate = &self.gates.each[0];
-        let asked = outcome.retry_after.and_then(|wait| wait.to_std().ok());
-        match (outcome.result, asked) {
-            (Delivery::Unreachable, Some(asked)) => gate.rest(asked),
-            // It answers; that nothing more goes there is the pause's to see to.
-            (Delivery::Unreachable, _) if outcome.reason == Some(Reason::EndpointGone) => gate.succeeded(),
-            (Delivery::Unreachable | Delivery::Transient, _) => gate.failed(),
-            _ => gate.succeeded(),
         }
     }
 }

@@ -14,8 +14,12 @@ use crate::store::history::note;
 
 impl Sqlite {
     pub async fn back_up(self: &Arc<Self>, to: &Path, at: Timestamp) -> Result<u64, StoreError> {
-        let (from, to) = (self.path.clone(), to.to_owned());
-        let copy = move || copy(&from, &to, at);
+        let Some(from) = self.path().map(Path::to_owned) else {
+            let to = to.to_owned();
+            return self.on_writer(move |writer| copy(&writer.connection, &to, at)).await;
+        };
+        let to = to.to_owned();
+        let copy = move || copy(&reader(&from)?, &to, at);
         tokio::task::spawn_blocking(copy).await.map_err(StoreError::panicked)?
     }
 
@@ -31,7 +35,7 @@ impl Sqlite {
     }
 }
 
-fn copy(from: &Path, to: &Path, at: Timestamp) -> Result<u64, StoreError> {
+fn copy(from: &Connection, to: &Path, at: Timestamp) -> Result<u64, StoreError> {
     let to = std::path::absolute(to).map_err(|e| StoreError::file(to, e))?;
     if to.exists() {
         return Err(StoreError::file(&to, "it is there already, and no backup is overwritten"));
@@ -42,7 +46,7 @@ fn copy(from: &Path, to: &Path, at: Timestamp) -> Result<u64, StoreError> {
     let aside = aside.map_err(|e| StoreError::file(folder, e))?;
     let unfinished: PathBuf = aside.path().join("copy");
     let name = unfinished.to_string_lossy().into_owned();
-    reader(from)?.execute("VACUUM INTO ?1", [name])?;
+    from.execute("VACUUM INTO ?1", [name])?;
     mark(&unfinished, at)?;
     let finish = || {
         let file = File::open(&unfinished)?;

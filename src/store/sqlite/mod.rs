@@ -1,4 +1,5 @@
-//! Owns the SQLite connections: one writer on its own thread, a few readers; knows nothing of the tables but their layout.
+//! Owns the SQLite connections: to a file one writer on its own thread and a few readers, to memory a single one; knows
+//! nothing of the tables but their layout.
 
 mod backup;
 mod history;
@@ -7,9 +8,10 @@ mod ledger;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{
     CachedStatement, Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, types,
 };
@@ -28,12 +30,24 @@ mod migrations {
 /// Readers kept open when nobody reads.
 const IDLE_READERS: usize = 4;
 
-/// One database file. Everything is written on one thread, in the order in which it was asked for.
+/// One database. Everything is written in the order in which it was asked for.
 pub(super) struct Sqlite {
-    path: PathBuf,
-    writer: mpsc::Sender<Task>,
-    readers: Mutex<Vec<Connection>>,
+    place: Place,
     pub catalog: CatalogCache,
+}
+
+/// Where it lies, and who works on it.
+enum Place {
+    /// A file: one thread writes, readers stand beside it.
+    File { writer: mpsc::Sender<Task>, readers: Arc<Readers> },
+    /// Memory: one connection for everything, on the thread of whoever asks.
+    Memory(Mutex<Writer>),
+}
+
+/// Those who read a file.
+struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
 }
 
 type Task = Box<dyn FnOnce(&mut Writer) + Send>;
@@ -45,7 +59,7 @@ struct Writer {
 
 impl std::fmt::Debug for Sqlite {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sqlite").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Sqlite").field("path", &self.path()).finish_non_exhaustive()
     }
 }
 
@@ -57,6 +71,15 @@ impl Sqlite {
     /// Its writer writes nothing.
     pub async fn look_into(path: PathBuf) -> Result<Self, StoreError> {
         Self::over(path, reader).await
+    }
+
+    /// A database that nobody else sees, gone with its last user.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let mut connection = Connection::open_in_memory()?;
+        prepare(&connection)?;
+        migrations::migrations::runner().run(&mut connection).map_err(StoreError::Migrate)?;
+        let writer = Writer { connection, known: Known::default() };
+        Ok(Self { place: Place::Memory(Mutex::new(writer)), catalog: CatalogCache::default() })
     }
 
     async fn over(
@@ -73,11 +96,21 @@ impl Sqlite {
         };
         let thread = std::thread::Builder::new().name("ledger".into()).spawn(work);
         thread.map_err(|e| StoreError::open(path.display(), e))?;
-        Ok(Self { path, writer, readers: Mutex::default(), catalog: CatalogCache::default() })
+        let readers = Arc::new(Readers { path, idle: Mutex::default() });
+        Ok(Self { place: Place::File { writer, readers }, catalog: CatalogCache::default() })
+    }
+
+    /// None in memory.
+    fn path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::File { readers, .. } => Some(&readers.path),
+            Place::Memory(_) => None,
+        }
     }
 
     pub async fn try_lock(&self) -> Result<Option<Lock>, StoreError> {
-        Ok(try_lock(&self.path)?.map(|file| Lock { held: Held::File { _file: file } }))
+        let Some(path) = self.path() else { return Ok(Some(Lock { held: Held::Alone })) };
+        Ok(try_lock(path)?.map(|file| Lock { held: Held::File { _file: file } }))
     }
 
     /// Answers from one read-only snapshot.
@@ -98,7 +131,7 @@ impl Sqlite {
         .await
     }
 
-    /// Runs `task` in one transaction on the writer's thread; an error or a panic undoes it.
+    /// Runs `task` in one transaction on the writer's connection; an error or a panic undoes it.
     async fn write<R, F>(&self, task: F) -> Result<R, StoreError>
     where
         R: Send + 'static,
@@ -107,7 +140,7 @@ impl Sqlite {
         self.on_writer(move |writer| writer.transact(task)).await
     }
 
-    /// Runs `task` on the writer's thread; a panic ends it alone.
+    /// Runs `task` on the writer's connection; a panic ends it alone.
     async fn on_writer<R, F>(&self, task: F) -> Result<R, StoreError>
     where
         R: Send + 'static,
@@ -123,7 +156,10 @@ impl Sqlite {
             }
             let _ = answer.send(done);
         });
-        self.writer.send(task).map_err(|_| StoreError::Closed)?;
+        match &self.place {
+            Place::File { writer, .. } => writer.send(task).map_err(|_| StoreError::Closed)?,
+            Place::Memory(writer) => between_turns(|| task(&mut locked(writer))).await,
+        }
         wait.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -133,21 +169,50 @@ impl Sqlite {
         R: Send + 'static,
         F: FnOnce(&Connection) -> Result<R, StoreError> + Send + 'static,
     {
-        let this = Arc::clone(self);
-        let work = move || {
-            let idle = this.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let connection = idle.map_or_else(|| reader(&this.path), Ok)?;
-            let snapshot = connection.unchecked_transaction()?;
-            let found = task(&snapshot)?;
-            snapshot.commit()?;
-            let mut readers = this.readers.lock().unwrap_or_else(PoisonError::into_inner);
-            if readers.len() < IDLE_READERS {
-                readers.push(connection);
+        match &self.place {
+            Place::File { readers, .. } => {
+                let readers = Arc::clone(readers);
+                tokio::task::spawn_blocking(move || readers.read(task)).await.map_err(StoreError::panicked)?
             }
-            Ok(found)
-        };
-        tokio::task::spawn_blocking(work).await.map_err(StoreError::panicked)?
+            Place::Memory(writer) => between_turns(|| snapshot(&locked(writer).connection, task)).await,
+        }
     }
+}
+
+impl Readers {
+    fn read<R>(&self, task: impl FnOnce(&Connection) -> Result<R, StoreError>) -> Result<R, StoreError> {
+        let idle = locked(&self.idle).pop();
+        let connection = idle.map_or_else(|| reader(&self.path), Ok)?;
+        let found = snapshot(&connection, task)?;
+        let mut idle = locked(&self.idle);
+        if idle.len() < IDLE_READERS {
+            idle.push(connection);
+        }
+        Ok(found)
+    }
+}
+
+/// Everything that `task` sees is of one instant.
+fn snapshot<R>(
+    connection: &Connection,
+    task: impl FnOnce(&Connection) -> Result<R, StoreError>,
+) -> Result<R, StoreError> {
+    let snapshot = connection.unchecked_transaction()?;
+    let found = task(&snapshot)?;
+    snapshot.commit()?;
+    Ok(found)
+}
+
+/// Others have their turn before and after: an asker that is dropped ends before the work or after it.
+async fn between_turns<R>(work: impl FnOnce() -> R) -> R {
+    tokio::task::yield_now().await;
+    let done = work();
+    tokio::task::yield_now().await;
+    done
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Writer {
@@ -259,6 +324,8 @@ fn reader(path: &Path) -> Result<Connection, StoreError> {
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.set_prepared_statement_cache_capacity(128);
+    // what is bound is no part of a plan: else each statement with a bound limit is planned anew for every call
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     rusqlite::vtab::array::load_module(connection)
 }
 
