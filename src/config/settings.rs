@@ -137,6 +137,10 @@ pub struct Http {
     pub unsubscribe_key: Option<Secret>,
     /// What whoever calls /v1 must show; without it nobody may.
     pub token: Option<Secret>,
+    /// What Shopify signs its webhooks with; without it none is taken.
+    pub shopify_secret: Option<Secret>,
+    /// What WooCommerce signs its webhooks with; without it none is taken.
+    pub woocommerce_secret: Option<Secret>,
 }
 
 /// What can be known of the settings though parts of them are wrong: enough to check the rules against.
@@ -282,8 +286,14 @@ fn http(s: &mut Section<'_>, channels: &BTreeMap<ChannelName, Channel>, around: 
     }
     let public_url =
         url.map_or_else(|| format!("http://{listen}"), |u| u.as_str().trim_end_matches('/').to_owned());
-    let unsubscribe_key = secret(s, "unsubscribe_key", around);
-    Http { listen, public_url, unsubscribe_key, token: secret(s, "token", around) }
+    Http {
+        listen,
+        public_url,
+        unsubscribe_key: secret(s, "unsubscribe_key", around),
+        token: secret(s, "token", around),
+        shopify_secret: secret(s, "shopify_secret", around),
+        woocommerce_secret: secret(s, "woocommerce_secret", around),
+    }
 }
 
 fn listen() -> Kind<'static, SocketAddr> {

@@ -91,6 +91,13 @@ impl Tally {
         metrics::counter!("replenish_feedback_total", "kind" => kind.as_str()).increment(count);
     }
 
+    /// So many records of this kind came in over HTTP, with this result.
+    pub fn took_in(&self, kind: &'static str, results: [(&'static str, u64); 5]) {
+        for (result, count) in results.into_iter().filter(|(_, count)| *count > 0) {
+            metrics::counter!("replenish_intake_total", "kind" => kind, "result" => result).increment(count);
+        }
+    }
+
     /// So many finished jobs were moved out of the ledger.
     pub fn moved_out(&self, jobs: u64) {
         metrics::counter!("replenish_jobs_moved_out_total").increment(jobs);
@@ -125,6 +132,7 @@ const COUNTERS: &[(&str, &str)] = &[
         "Members set aside for an hour: a row cannot be read, or a decision stopped on a defect",
     ),
     ("replenish_feedback_total", "Bounces, complaints and opt-outs received over HTTP"),
+    ("replenish_intake_total", "Records received over HTTP, by kind and by what became of them"),
 ];
 
 /// What the gauges show.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -26,6 +27,17 @@ pub enum Kind {
     Orders,
     Members,
     Products,
+}
+
+impl Kind {
+    /// The word used in commands, in JSON and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Orders => OrderLine::KIND,
+            Kind::Members => MemberRecord::KIND,
+            Kind::Products => ProductRecord::KIND,
+        }
+    }
 }
 
 /// What an import did with one file.
@@ -73,6 +85,9 @@ pub enum ImportError {
     Stopped,
 }
 
+/// How a chunk of records is stored.
+type Put<R> = fn(Store, Vec<R>) -> BoxFuture<'static, Result<Stored, StoreError>>;
+
 /// How one file is imported.
 #[derive(Clone)]
 pub struct Import {
@@ -99,33 +114,39 @@ impl Import {
         match kind {
             Kind::Orders => {
                 let at = self.at;
-                let report =
-                    self.take::<OrderLine, _>(kind, async |chunk| store.put_orders(chunk).await).await?;
+                let put: Put<OrderLine> =
+                    |store, lines| Box::pin(async move { store.put_orders(lines).await });
+                let report = self.take(kind, store, put).await?;
                 if !report.refused {
                     store.note_feed(at).await?;
                 }
                 Ok(report)
             }
             Kind::Members => {
-                self.take::<MemberRecord, _>(kind, async |chunk| store.put_members(chunk).await).await
+                let put: Put<MemberRecord> =
+                    |store, chunk| Box::pin(async move { store.put_members(chunk).await });
+                self.take(kind, store, put).await
             }
             Kind::Products => {
-                self.take::<ProductRecord, _>(kind, async |chunk| store.put_products(chunk).await).await
+                let put: Put<ProductRecord> =
+                    |store, chunk| Box::pin(async move { store.put_products(chunk).await });
+                self.take(kind, store, put).await
             }
         }
     }
 
-    async fn take<R, P>(self, kind: Kind, put: P) -> Result<ImportReport, ImportError>
-    where
-        R: Record + Send + 'static,
-        P: AsyncFn(Vec<R>) -> Result<Stored, StoreError>,
-    {
+    async fn take<R: Record + Send + 'static>(
+        self,
+        kind: Kind,
+        store: &Store,
+        put: Put<R>,
+    ) -> Result<ImportReport, ImportError> {
         let started = tokio::time::Instant::now();
         let name = file_name(&self.source.path);
         let this = self.clone();
         let (judged, rejects_file) = blocking(move || this.judge::<R>()).await?;
         let refused = judged.rejected as f64 > self.max_rejects * judged.read as f64;
-        let stored = if refused { Stored::default() } else { self.store::<R, P>(put).await? };
+        let stored = if refused { Stored::default() } else { self.store(store, put).await? };
         Ok(ImportReport {
             kind,
             file: name,
@@ -151,11 +172,11 @@ impl Import {
     }
 
     /// Reads on one thread and stores on another, two chunks apart.
-    async fn store<R, P>(&self, put: P) -> Result<Stored, ImportError>
-    where
-        R: Record + Send + 'static,
-        P: AsyncFn(Vec<R>) -> Result<Stored, StoreError>,
-    {
+    async fn store<R: Record + Send + 'static>(
+        &self,
+        store: &Store,
+        put: Put<R>,
+    ) -> Result<Stored, ImportError> {
         let (chunks, mut arriving) = mpsc::channel::<Vec<R>>(2);
         let this = self.clone();
         let reader = tokio::task::spawn_blocking(move || {
@@ -169,7 +190,7 @@ impl Import {
         });
         let mut sum = Stored::default();
         while let Some(chunk) = arriving.recv().await {
-            let stored = put(chunk).await?;
+            let stored = put(store.clone(), chunk).await?;
             sum.stored += stored.stored;
             sum.replaced += stored.replaced;
             sum.duplicate += stored.duplicate;

@@ -36,6 +36,21 @@ pub struct OrderLine {
     pub gift: bool,
 }
 
+/// What a shop says of one order at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OrderUpdate {
+    /// The order.
+    pub order: OrderId,
+    /// What the shop's own messages call it.
+    pub number: String,
+    /// When the shop changed it, by the shop's clock.
+    pub at: Timestamp,
+    /// The lines that it has now.
+    pub lines: Vec<OrderLine>,
+    /// True when these are all its lines; else they come to what is known, and only if that is older.
+    pub whole: bool,
+}
+
 /// What makes an order line the same line again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum LineIdentity {

@@ -1,8 +1,11 @@
 //! The face towards machines and members: health, metrics, the unsubscribe page and what callers may do; decides
 //! nothing and keeps nothing.
 
+mod body;
 mod health;
+mod hooks;
 mod page;
+mod records;
 mod unsubscribe;
 mod v1;
 mod words;
@@ -11,13 +14,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use futures::future::BoxFuture;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -25,9 +30,13 @@ use crate::channel::Shop;
 use crate::config::Secret;
 use crate::daemon::Reloaded;
 use crate::desk::feedback::Received;
+use crate::desk::hook::Heard;
+use crate::desk::import::Kind;
+use crate::desk::push::{Body, PushError, Pushed};
 use crate::desk::unsubscribe::{Choice, Choices};
 use crate::domain::feedback::Feedback;
 use crate::domain::problem::Problem;
+use crate::intake::Platform;
 
 /// The largest body that is read, in bytes.
 const LARGEST_BODY: usize = 64 * 1024;
@@ -58,7 +67,20 @@ pub struct Face {
     /// Does and records what bounces, complaints and opt-outs lead to; `None` when the ledger fails, and the same may come
     /// again.
     pub receive: Arc<dyn Fn(Vec<Feedback>) -> BoxFuture<'static, Option<Received>> + Send + Sync>,
+    /// Takes in records of that kind.
+    pub push: Arc<Push>,
+    /// What Shopify signs its webhooks with; without it none is taken.
+    pub shopify_secret: Option<Secret>,
+    /// What WooCommerce signs its webhooks with; without it none is taken.
+    pub woocommerce_secret: Option<Secret>,
+    /// Does what a webhook of that topic says; `None` when the ledger fails, and the same may come again.
+    pub hear: Arc<Hear>,
 }
+
+/// See [`Face::push`].
+pub type Push = dyn Fn(Kind, Body) -> BoxFuture<'static, Result<Pushed, PushError>> + Send + Sync;
+/// See [`Face::hear`].
+pub type Hear = dyn Fn(Platform, String, Vec<u8>) -> BoxFuture<'static, Option<Heard>> + Send + Sync;
 
 /// All routes.
 pub fn router(face: Face) -> Router {
@@ -66,20 +88,35 @@ pub fn router(face: Face) -> Router {
 }
 
 fn router_within(limit: Duration, face: Face) -> Router {
-    Router::new()
+    let open = Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .route("/u/{token}", get(unsubscribe::show).post(unsubscribe::stop))
-        .nest("/v1", v1::routes(&face))
+        .route("/u/{token}", get(unsubscribe::show).post(unsubscribe::stop));
+    within(limit, open)
+        .nest("/v1", v1::routes(&face, limit))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(from_fn(move |request, next| in_time(limit, request, next)))
         .with_state(face)
+}
+
+/// These routes, each answered within that time.
+fn within(limit: Duration, routes: Router<Face>) -> Router<Face> {
+    routes.layer(from_fn(move |request, next| in_time(limit, request, next)))
 }
 
 async fn in_time(limit: Duration, request: Request, next: Next) -> Response {
     let late = |_| (StatusCode::SERVICE_UNAVAILABLE, "this took too long, try again\n").into_response();
     tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(late)
+}
+
+fn refusal(status: StatusCode, how: &str) -> Response {
+    (status, Json(json!({ "error": how }))).into_response()
+}
+
+/// The ledger fails, or this machine does: nothing is lost that the caller still has.
+fn try_again() -> Response {
+    let how = "not all of this could be recorded: send the same again";
+    ([(RETRY_AFTER, "10")], refusal(StatusCode::SERVICE_UNAVAILABLE, how)).into_response()
 }
 
 /// Answers until `stop`, then lets requests under way finish, for as long as a request may take.
@@ -132,6 +169,10 @@ mod tests {
             token: None,
             reload: Arc::new(|| Box::pin(std::future::pending())),
             receive: Arc::new(|_| Box::pin(std::future::pending())),
+            push: Arc::new(|_, _| Box::pin(std::future::pending())),
+            shopify_secret: None,
+            woocommerce_secret: None,
+            hear: Arc::new(|_, _, _| Box::pin(std::future::pending())),
         }
     }
 

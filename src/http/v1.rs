@@ -1,5 +1,7 @@
 //! Owns what callers with a token may do, and that no one else gets in; knows nothing of what their calls do.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -12,21 +14,26 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::json;
 use sha2::Sha256;
 
-use super::Face;
+use super::{Face, hooks, records, refusal, try_again, within};
 use crate::daemon::real_time;
 use crate::intake::Events;
 
+/// Records in large bodies have this long, over slow lines too.
+const LONGEST_PUSH: Duration = Duration::from_secs(120);
 /// The largest body of events that is read, in bytes.
 const LARGEST_EVENTS: usize = 1024 * 1024;
 
 /// The routes below /v1. The layer stands before all of them, before unknown ones and other methods too: who shows no
-/// token learns nothing of what is there.
-pub(super) fn routes(face: &Face) -> Router<Face> {
-    Router::new()
+/// token learns nothing of what is there. Only what shops sign themselves comes beside it.
+pub(super) fn routes(face: &Face, limit: Duration) -> Router<Face> {
+    let brief = Router::new()
         .route("/reload", post(reload))
-        .route("/events", post(events).layer(DefaultBodyLimit::max(LARGEST_EVENTS)))
+        .route("/events", post(events).layer(DefaultBodyLimit::max(LARGEST_EVENTS)));
+    within(limit, brief)
+        .merge(within(LONGEST_PUSH, records::routes()))
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here") })
         .layer(from_fn_with_state(face.clone(), with_token))
+        .merge(within(limit, hooks::routes()))
 }
 
 async fn reload(State(face): State<Face>) -> Response {
@@ -50,9 +57,7 @@ async fn events(State(face): State<Face>, body: Bytes) -> Response {
             answer["rejected"] = json!(rejected);
             Json(answer).into_response()
         }
-        _ => {
-            refusal(StatusCode::SERVICE_UNAVAILABLE, "not all of this could be recorded: send the same again")
-        }
+        _ => try_again(),
     }
 }
 
@@ -78,10 +83,6 @@ fn shown(headers: &HeaderMap) -> Option<&str> {
 fn are_equal(one: &str, other: &str) -> bool {
     let tag = |text: &str| Hmac::<Sha256>::new(&[0; 64].into()).chain_update(text).finalize();
     tag(one) == tag(other)
-}
-
-fn refusal(status: StatusCode, how: &str) -> Response {
-    (status, Json(json!({ "error": how }))).into_response()
 }
 
 #[cfg(test)]

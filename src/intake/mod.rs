@@ -1,5 +1,5 @@
-//! Owns the way in: order, member and product records out of a shop's files, reports about its mail; knows nothing of
-//! where they are kept.
+//! Owns the way in: order, member and product records out of a shop's files, requests and webhooks, reports about its
+//! mail; knows nothing of where they are kept.
 //!
 //! Two halves meet in the cells of a row: `rows` reads (a file's bytes → cells by field), `records`
 //! understands (cells → a record, or the reason why not). `columns` says which header is which field.
@@ -11,6 +11,8 @@ mod error;
 mod events;
 mod explain;
 mod hint;
+mod hooks;
+mod pushed;
 mod records;
 mod rejects;
 mod report;
@@ -40,6 +42,8 @@ pub use error::IntakeError;
 pub use events::{BadEvent, Events};
 pub use explain::{Counted, Explained, explain};
 pub use hint::Hint;
+pub use hooks::{Platform, Told};
+pub use pushed::{BodyError, lay_out};
 pub use records::{DateFormat, OrderRow, Record};
 pub use rejects::{Reject, Rejects, erase as erase_rejects};
 pub use report::{read_report, unsubscribe_token};

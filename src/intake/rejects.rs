@@ -60,6 +60,13 @@ impl Rejects {
         file.flush()?;
         Ok(Some(self.path))
     }
+
+    /// The first so many in that file: line and reason.
+    pub fn first(path: &Path, count: usize) -> io::Result<Vec<(u64, String)>> {
+        let mut rows = csv::Reader::from_path(path)?;
+        let rejects = rows.deserialize::<(u64, String, String)>().take(count);
+        rejects.map(|row| row.map(|(line, reason, _)| (line, reason)).map_err(io::Error::from)).collect()
+    }
 }
 
 /// Takes every row that names one of these out of the rejects files in `folder`; how many rows that were. A name counts
@@ -135,6 +142,8 @@ mod tests {
         rejects.write(&Reject::new(7, "order_id: is empty".into(), b",\"a\nb\"\r\n")).unwrap();
         let path = rejects.finish().unwrap().unwrap();
         assert_eq!(path, data.join("orders.csv.rejects.csv"));
+        assert_eq!(Rejects::first(&path, 2).unwrap(), [(7, "order_id: is empty".to_owned())]);
+        assert_eq!(Rejects::first(&path, 0).unwrap(), []);
         let text = fs::read_to_string(path).unwrap();
         assert_eq!(text, "line,reason,row\n7,order_id: is empty,\",\"\"a\nb\"\"\"\n");
     }

@@ -46,7 +46,8 @@ impl Store {
     /// # Errors
     /// When the store cannot answer; nothing of the chunk is kept then.
     pub async fn put_orders(&self, lines: Vec<OrderLine>) -> Result<Stored, StoreError> {
-        on!(self, engine => engine.put_orders(lines, self.forget.clone()).await)
+        let stored = on!(self, engine => engine.put_orders(lines, self.forget.clone(), None).await)?;
+        Ok(stored.unwrap_or_default())
     }
 
     /// Lays records over what is known of members, in one transaction; wakes those that changed, releases their holds.

@@ -29,6 +29,7 @@ mod rows;
 mod search;
 mod sqlite;
 mod status;
+mod updates;
 mod value;
 mod view;
 

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex};
 use replenish::channel::Shop;
 use replenish::daemon::Reloaded;
 use replenish::desk::feedback::Received;
+use replenish::desk::push::PushError;
 use replenish::desk::unsubscribe::Choice;
 use replenish::domain::feedback::{Feedback, FeedbackKind};
 use replenish::http::{Face, router, serve};
+use replenish::store::StoreError;
 use reqwest::{Client, Method, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -79,6 +81,10 @@ async fn running_with(token: Option<&str>) -> Running {
                 (!broken).then(|| Received { read, recorded: read, ..Received::default() })
             })
         }),
+        push: Arc::new(|_, _| Box::pin(async { Err(PushError::Store(StoreError::Full)) })),
+        shopify_secret: Some("hush".to_owned().into()),
+        woocommerce_secret: None,
+        hear: Arc::new(|_, _, _| Box::pin(async { None })),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
@@ -283,6 +289,8 @@ async fn whoever_shows_no_token_learns_nothing_of_what_is_there() {
         (Method::GET, "/v1/nothing"),
         (Method::GET, "/v1/reload/nothing"),
         (Method::POST, "/v1/events"),
+        (Method::POST, "/v1/orders"),
+        (Method::GET, "/v1/members"),
     ];
     for (method, path) in everywhere {
         for shown in
@@ -348,4 +356,22 @@ async fn a_megabyte_of_events_is_read_and_no_more() {
     assert_eq!(told(&face, padded(1024 * 1024)).await.0, 200);
     assert_eq!(told(&face, padded(1024 * 1024 + 1)).await.0, 413);
     assert_eq!(face.reports.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn while_the_ledger_fails_shops_are_told_to_come_again() {
+    let face = running_with(Some("s3cret")).await;
+    let pushed = face.client.post(format!("{}/v1/orders", face.base)).bearer_auth("s3cret").body("{}");
+    // of an empty body, by the secret `hush`
+    let signature = "Knm8rWjeSXNIt2H0AOMT7DQ8/YSy8sQi/pEjbuUmGMs=";
+    let hooked =
+        face.client.post(format!("{}/v1/shopify", face.base)).header("x-shopify-hmac-sha256", signature);
+    for request in [pushed, hooked] {
+        let answer = request.send().await.unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["retry-after"]),
+            (503, &"10".parse().unwrap())
+        );
+        assert!(answer.text().await.unwrap().contains("send the same again"));
+    }
 }

@@ -17,7 +17,7 @@ use crate::cli::ops::reload::Reload;
 use crate::cli::output::Output;
 use crate::cli::parts::Opened;
 use crate::cli::{FAILED, USAGE};
-use crate::config::{Http, QueueUrl};
+use crate::config::{QueueUrl, Settings};
 use crate::daemon::{self, Clock, OnceSummary, Role, install_metrics, real_time};
 use crate::domain::ids::Timestamp;
 
@@ -78,16 +78,15 @@ impl Run {
             tell(&summary, *out)?;
             return Ok(ExitCode::SUCCESS);
         };
-        let http = settings.http.clone();
-        let reload = Arc::new(Reload::new(config, settings, opened.parts.clone()));
-        self.serve(opened, http, (reload, hangup), stop).await?;
+        let reload = Arc::new(Reload::new(config, settings.clone(), opened.parts.clone()));
+        self.serve(opened, settings, (reload, hangup), stop).await?;
         Ok(ExitCode::SUCCESS)
     }
 
     async fn serve(
         &self,
         opened: Opened,
-        http: Http,
+        settings: Settings,
         (reload, hangup): (Arc<Reload>, Signal),
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
@@ -98,11 +97,11 @@ impl Run {
             let reload = reload.clone();
             async move { reload.at_every(hangup).await }
         });
-        let listen = http.listen;
+        let listen = settings.http.listen;
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("cannot listen on {listen}: another process does, or [http] listen is wrong")
         })?;
-        let router = face::router(parts.clone(), metrics, http.token, reload);
+        let router = face::router(parts.clone(), metrics, Arc::new(settings), reload);
         let serving = tokio::spawn(crate::http::serve(listener, router, stop.clone()));
         tracing::info!(%listen, role = ?self.role, rules = parts.knowledge().rules.hash(), "running");
         // Whoever is not started by systemd has no one to tell.

@@ -24,6 +24,17 @@ pub struct Row {
 }
 
 impl Row {
+    /// A row of these cells, in the order of the record's fields.
+    pub fn of<'c>(cells: impl IntoIterator<Item = Option<&'c str>>) -> Self {
+        let mut row = Self::default();
+        for cell in cells {
+            let start = row.text.len();
+            row.text.push_str(cell.unwrap_or_default());
+            row.cells.push(cell.map(|_| start..row.text.len()));
+        }
+        row
+    }
+
     /// Every cell, trimmed, in the order of the record's fields; `None` where the file has no such column.
     pub fn cells<const N: usize>(&self) -> [Option<&str>; N] {
         std::array::from_fn(|slot| self.cell(slot))
@@ -59,7 +70,8 @@ impl Row {
         written
     }
 
-    fn holds_nul(&self) -> bool {
+    /// Databases cannot keep it, and no shop means it.
+    pub fn holds_nul(&self) -> bool {
         let holds = |cell: &Range<usize>| self.text.get(cell.clone()).is_some_and(|text| text.contains('\0'));
         self.text.contains('\0') && self.cells.iter().flatten().any(holds)
     }
@@ -112,7 +124,6 @@ impl<'a> Rows<'a> {
             Rows::Csv(rows) => rows.next(row)?,
             Rows::Jsonl(rows) => rows.next(row)?,
         };
-        // Databases cannot keep it, and no shop means it.
         Ok(next.map(|read| {
             read.and_then(|()| match row.holds_nul() {
                 true => Err("holds a NUL character".to_owned()),

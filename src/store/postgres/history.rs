@@ -13,6 +13,7 @@ use crate::domain::order::{Line, OrderLine};
 use crate::store::catalog::BUMP;
 use crate::store::forget::{ForgetKey, beside, forgot_anyone, forgotten_among, gate, texts};
 use crate::store::history::{LineRow, RELEASE, Stored, fold};
+use crate::store::updates::Fence;
 use crate::store::value::{Dialect, Row, Statement, Value};
 use crate::store::{MemberKey, StoreError};
 
@@ -42,20 +43,28 @@ impl Postgres {
         &self,
         lines: Vec<OrderLine>,
         forget: Option<ForgetKey>,
-    ) -> Result<Stored, StoreError> {
-        retried!(self.put_orders_once(&lines, forget.as_ref()))
+        fence: Option<Fence>,
+    ) -> Result<Option<Stored>, StoreError> {
+        retried!(self.put_orders_once(&lines, forget.as_ref(), fence.as_ref()))
     }
 
     async fn put_orders_once(
         &self,
         lines: &[OrderLine],
         forget: Option<&ForgetKey>,
-    ) -> Result<Stored, StoreError> {
+        fence: Option<&Fence>,
+    ) -> Result<Option<Stored>, StoreError> {
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
         let kept = remembered(&tx, lines, forget).await?;
         let ignored = (lines.len() - kept.len()) as u64;
         let (found, news) = named(&tx, &kept).await?;
+        let fence = fence.filter(|_| !found.is_empty());
+        if let Some(fence) = fence
+            && execute_all(&tx, &[fence.claim()]).await? == [0]
+        {
+            return Ok(None);
+        }
         let (lines, mut stored) = fold(found);
         stored.ignored = ignored;
         let columns = columns(&lines);
@@ -65,9 +74,11 @@ impl Postgres {
         let lock = "SELECT key FROM member WHERE key = ANY($1) ORDER BY key FOR UPDATE";
         one(&tx, lock, vec![concerned]).await?;
         let changed = put(&tx, columns, lines.len() as u64, &mut stored).await?;
+        let others = fence.map(|fence| fence.drop_others(&lines, Dialect::Postgres)).unwrap_or_default();
+        stored.replaced += execute_all(&tx, &others).await?.pop().unwrap_or(0);
         wake(&tx, changed.union(&moved).copied().collect(), news).await?;
         tx.commit().await?;
-        Ok(stored)
+        Ok(Some(stored))
     }
 
     pub async fn scan<F>(&self, until: Timestamp, mut each: F) -> Result<(), StoreError>

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Transaction, params};
 
-use super::{Sqlite, rows};
+use super::{Sqlite, execute_all, rows};
 use crate::domain::ids::{MemberId, OrderId, ProductId, ProductKey, Timestamp};
 use crate::domain::order::{Line, OrderLine};
 use crate::store::catalog::{self, BUMP};
 use crate::store::forget::{ForgetKey, forgot_anyone, gate};
 use crate::store::history::{LineRow, RELEASE, Stored, fold};
-use crate::store::value::{self, Statement};
+use crate::store::updates::Fence;
+use crate::store::value::{self, Dialect, Statement};
 use crate::store::{MemberKey, StoreError};
 
 /// Ids that may be kept in memory; beyond that it starts anew.
@@ -36,30 +37,30 @@ impl Sqlite {
         &self,
         lines: Vec<OrderLine>,
         forget: Option<ForgetKey>,
-    ) -> Result<Stored, StoreError> {
+        fence: Option<Fence>,
+    ) -> Result<Option<Stored>, StoreError> {
         self.write(move |tx, known| {
-            let version = catalog::version(rows(tx, &Statement::new(catalog::VERSION, Vec::new()))?)?;
-            known.refresh(version);
-            let mut chunk = Chunk {
-                tx,
-                known,
-                forget: gate(forget.as_ref(), rows(tx, &forgot_anyone())?)?,
-                orders: HashMap::new(),
-                new_orders: HashSet::new(),
-                news: false,
-                woken: HashSet::new(),
-            };
+            let mut chunk = Chunk::begin(tx, known, forget.as_ref())?;
             let mut kept = Vec::with_capacity(lines.len());
             let read = lines.len();
             for line in lines {
                 kept.extend(chunk.row(line)?);
             }
             let ignored = (read - kept.len()) as u64;
+            let fence = fence.filter(|_| !kept.is_empty());
+            if let Some(fence) = &fence
+                && execute_all(tx, &[fence.claim()])? == [0]
+            {
+                // members and products that came with it stay
+                return chunk.finish().map(|()| None);
+            }
             let (rows, mut stored) = fold(kept);
             stored.ignored = ignored;
+            let others = fence.map(|fence| fence.drop_others(&rows, Dialect::Sqlite)).unwrap_or_default();
             chunk.put(rows, &mut stored)?;
+            stored.replaced += execute_all(tx, &others)?.pop().unwrap_or(0);
             chunk.finish()?;
-            Ok(stored)
+            Ok(Some(stored))
         })
         .await
     }
@@ -100,7 +101,24 @@ struct Chunk<'t> {
     woken: HashSet<i64>,
 }
 
-impl Chunk<'_> {
+impl<'t> Chunk<'t> {
+    fn begin(
+        tx: &'t Transaction<'t>,
+        known: &'t mut Known,
+        forget: Option<&'t ForgetKey>,
+    ) -> Result<Self, StoreError> {
+        known.refresh(catalog::version(rows(tx, &Statement::new(catalog::VERSION, Vec::new()))?)?);
+        Ok(Self {
+            tx,
+            known,
+            forget: gate(forget, rows(tx, &forgot_anyone())?)?,
+            orders: HashMap::new(),
+            new_orders: HashSet::new(),
+            news: false,
+            woken: HashSet::new(),
+        })
+    }
+
     /// Nothing for a member who was forgotten.
     fn row(&mut self, line: OrderLine) -> Result<Option<LineRow>, StoreError> {
         let Some(member) = self.member(&line.member)? else { return Ok(None) };

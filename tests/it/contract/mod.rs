@@ -12,6 +12,7 @@ pub mod ledger;
 mod pauses;
 mod people;
 mod retention;
+mod updates;
 
 use chrono::{DateTime, TimeDelta};
 use replenish::domain::catalog::Item;

@@ -1,6 +1,7 @@
 //! What tests share: real parts on free ports, and a ledger on paper.
 
 pub mod backlog;
+pub mod daemon;
 pub mod dkim;
 pub mod hook;
 pub mod house;

@@ -60,7 +60,13 @@ CREATE TABLE part (
     PRIMARY KEY (kit, part)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE orders (key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE orders (
+    key        INTEGER PRIMARY KEY,
+    id         TEXT NOT NULL UNIQUE,
+    number     TEXT,                                    -- what the shop's webhooks call it, behind the shop's name
+    changed_at INTEGER                                  -- when the shop last changed it, by its webhooks: older ones are not taken
+) STRICT;
+CREATE INDEX orders_number ON orders (number) WHERE number IS NOT NULL;
 
 -- History lies in member order: planning and learning read it member by member.
 CREATE TABLE line (

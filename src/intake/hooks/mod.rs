@@ -1,0 +1,131 @@
+//! Owns what shops' order webhooks say, as records of ours; knows nothing of signatures and of where records are kept.
+
+mod shopify;
+mod woocommerce;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::records::SoFar;
+use super::rows::{Bad, Row};
+use super::{Format, Reading, Record, events};
+use crate::domain::ids::Timestamp;
+use crate::domain::member::MemberRecord;
+use crate::domain::order::{OrderLine, OrderUpdate};
+use crate::domain::reply::redacted;
+
+/// Shop software whose webhooks are understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Platform {
+    Shopify,
+    WooCommerce,
+}
+
+/// How a platform's webhooks are read.
+type Read = fn(&str, &[u8], &Reading) -> Result<Told, Bad>;
+
+/// What a webhook says.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant)] // one at a time
+pub enum Told {
+    /// An order as it is now, and how its buyer is reached, where that is said.
+    Order(OrderUpdate, Option<MemberRecord>),
+    /// Pieces of an order came back. Only the shop's number of it is said: who finds it fills in order and member.
+    Returned {
+        /// As [`OrderUpdate::number`].
+        number: String,
+        /// When.
+        at: Timestamp,
+        /// What, in negative quantities.
+        lines: Vec<OrderLine>,
+    },
+    /// The order of this number is no more.
+    Gone(String),
+    /// Nothing that the history keeps; why.
+    Nothing(String),
+}
+
+impl Platform {
+    /// Understands the body that a webhook of this topic brought, or says what is wrong with it, without addresses.
+    pub fn read(self, topic: &str, body: &[u8], reading: &Reading) -> Result<Told, String> {
+        let (read, nothing): (Read, _) = match self {
+            Platform::Shopify => (shopify::read, shopify::NOTHING_BOUGHT),
+            Platform::WooCommerce => (woocommerce::read, woocommerce::NOTHING_BOUGHT),
+        };
+        // The shop's own words mean what they mean, whatever the settings say of files.
+        let mut reading = reading.clone();
+        reading.not_a_purchase.extend(nothing.iter().map(|word| (*word).to_owned()));
+        read(topic, body, &reading).map_err(|bad| redacted(&bad))
+    }
+}
+
+/// Names and numbers, which shops write either way.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Text {
+    Text(String),
+    Number(serde_json::Number),
+}
+
+impl Text {
+    fn into_text(self) -> String {
+        match self {
+            Text::Text(text) => text.trim().to_owned(),
+            Text::Number(number) => number.to_string(),
+        }
+    }
+}
+
+/// The first text that says something.
+fn first<const N: usize>(texts: [Option<Text>; N]) -> Option<String> {
+    texts.into_iter().flatten().map(Text::into_text).find(|text| !text.is_empty())
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Bad> {
+    serde_json::from_slice(body).map_err(|error| format!("is not what the topic promises: {error}"))
+}
+
+fn other_topic(topic: &str) -> Told {
+    Told::Nothing(format!("the topic `{}` says nothing of orders", topic.escape_debug()))
+}
+
+/// An order with all its lines.
+fn whole(number: String, at: Timestamp, lines: Vec<OrderLine>, contact: Option<MemberRecord>) -> Told {
+    match lines.first().map(|line| line.order.clone()) {
+        Some(order) => Told::Order(OrderUpdate { order, number, at, lines, whole: true }, contact),
+        None => Told::Nothing("the order has no lines".to_owned()),
+    }
+}
+
+/// Fewer digits are no telephone number.
+const FEWEST_DIGITS: usize = 6;
+
+/// Who is known by no number of the shop's is known by e-mail, else by phone: as the shop's exports are read.
+fn buyer(email: Option<&str>, phone: Option<&str>) -> Option<String> {
+    let email = email.filter(|email| events::is_address(email)).map(str::to_lowercase);
+    let digits = |phone: &str| phone.chars().filter(char::is_ascii_digit).collect::<String>();
+    email.or_else(|| phone.map(digits).filter(|digits| digits.len() >= FEWEST_DIGITS))
+}
+
+fn contact(member: &str, email: Option<&str>, so_far: &mut SoFar<'_>) -> Result<Option<MemberRecord>, Bad> {
+    let email = email.filter(|email| events::is_address(email));
+    email.map(|email| understood(&[("member_id", Some(member)), ("email", Some(email))], so_far)).transpose()
+}
+
+/// The record that these cells make, each under the name of its field.
+fn understood<R: Record>(cells: &[(&str, Option<&str>)], so_far: &mut SoFar<'_>) -> Result<R, Bad> {
+    let cell = |name: &str| cells.iter().find(|(field, _)| *field == name).and_then(|(_, cell)| *cell);
+    let row = Row::of(R::FIELDS.iter().map(|field| cell(field.name)));
+    if row.holds_nul() {
+        return Err("holds a NUL character".to_owned());
+    }
+    R::understand(&row, so_far)
+}
+
+fn time(name: &str, text: &str) -> Result<Timestamp, Bad> {
+    text.parse().map_err(|_| format!("{name}: is no time"))
+}
+
+#[cfg(test)]
+mod tests;
