@@ -20,10 +20,10 @@ use super::output::Output;
 use super::parts::Opened;
 use crate::config::{self, Loaded};
 use crate::daemon::{self, Clock, learn, real_time};
-use crate::desk::import::{Import, Kind};
+use crate::desk::import::Import;
 use crate::domain::calendar::instant;
 use crate::domain::ids::{Day, Timestamp};
-use crate::intake::Source;
+use crate::intake::{Kind, Source};
 use crate::lab::shop::{SampleShop, ZONE};
 
 const SEED: u64 = 11;
@@ -206,6 +206,7 @@ async fn import(folder: &Path, loaded: &Loaded, opened: &Opened, at: Timestamp) 
             reading: reading(&loaded.settings, kind),
             rejects_folder: loaded.settings.folders.data.join("rejects"),
             max_rejects: 0.0,
+            replace_orders: false,
             at,
             progress: Arc::new(|_, _| {}),
         };

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 use super::open::{
     archive, forget_key, know, load_templates, open_channels, open_store, shop_card, unsubscribe_links,
 };
+use super::ops::inbox::inbox;
 use crate::channel::Pace;
 use crate::config::{Channel as ChannelSettings, Loaded, QueueUrl, Settings};
 use crate::daemon::{Clock, Guide, Parts, Readiness, Retention, Tally};
@@ -38,6 +39,7 @@ impl Opened {
         let clock = clock(channels.values().all(crate::channel::Channel::is_local))?;
         let unsubscribe = unsubscribe_links(&settings)?;
         let store = store(&settings).await?;
+        let inbox = inbox(&settings, &store);
         let lock = if redis.is_none() { store.try_lock().await? } else { None };
         let knowledge = know(&settings, rules, &store).await?;
         let parts = Parts {
@@ -52,6 +54,7 @@ impl Opened {
             bounces: settings.bounces.clone(),
             on_uncertain: on_uncertain(&settings),
             retention: retention(&settings),
+            inbox,
             gap: OnceLock::new(),
             concurrency: settings.queue.concurrency,
             grace: settings.queue.grace.to_std()?,

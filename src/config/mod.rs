@@ -2,7 +2,7 @@
 //! opens nothing but the files of the settings, the rules and the secrets.
 //!
 //! `parse` makes a `tree` of a file, `overrides` lays the environment over it, and the `reader` asks it for keys:
-//! `settings` (with `channels`, `peers`, `intake`, `secret`) and `rules` (with `rule`, `trigger` and `guards`) say which, `values`
+//! `settings` (with `channels`, `peers`, `intake` and its `preset`, `secret`) and `rules` (with `rule`, `trigger` and `guards`) say which, `values`
 //! how each is written. `keys` learns what is asked for, and `schema` tells editors; `warnings` doubts what can be read, and
 //! `trial` reads the rule tests beside the rules.
 
@@ -13,6 +13,7 @@ mod keys;
 mod overrides;
 mod parse;
 mod peers;
+mod preset;
 mod reader;
 mod rule;
 mod rules;
@@ -29,8 +30,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use channels::{Channel, DkimKey, DkimSettings, EMAIL, Email, Header, RelaySettings, Webhook};
-pub use intake::{Columns, DateFormat, ENCODINGS, Encoding, Files, Intake};
+pub use intake::{Columns, DateFormat, ENCODINGS, Encoding, Files, Header as ColumnHeader, Intake};
 pub use peers::{QueueUrl, RelayUrl, StoreUrl};
+pub use preset::is_shipped;
 pub use rule::PlacedRule;
 pub use schema::schema;
 pub use secret::{Environment, Secret};
@@ -122,6 +124,26 @@ fn read(
     Survey { loaded, problems, rules: placed.unwrap_or_default() }
 }
 
+/// How a shop's exports are read by this preset alone, where there are no settings.
+///
+/// # Errors
+/// When there is no such preset, or it is wrong.
+pub fn preset(name: &str) -> Result<Intake, Vec<Problem>> {
+    let problems = Problems::default();
+    let base = absolute(Path::new("."));
+    let named = format!("[intake]\n{} = '{name}'\n", preset::KEY);
+    let document = parse::parse("--preset", &named, &problems).map(|mut document| {
+        preset::lay_beneath(&mut document, &base, &problems);
+        document
+    });
+    let read = |document| {
+        Section::document(document, &problems, |s| s.section("intake", |s| intake::read(s, &base)))
+    };
+    let intake = document.as_ref().map(read);
+    let problems = problems.sorted();
+    intake.filter(|_| problems.is_empty()).ok_or(problems)
+}
+
 /// Where things lie, as far as the settings say it in spite of their problems: for whoever looks for more problems.
 pub fn folders(file: &Path, env: &Environment) -> Option<Folders> {
     let problems = Problems::default();
@@ -141,8 +163,10 @@ pub fn bodies(file: &Path, env: &Environment) -> Vec<PathBuf> {
 /// The settings file under its overrides, and the folder at which relative paths start.
 fn overridden(file: &Path, env: &Environment, problems: &Problems) -> Option<(Node, PathBuf)> {
     let mut document = parse::read_file(file, &shown(file), problems)?;
+    let folder = absolute(file).parent().map(Path::to_owned).unwrap_or_default();
     overrides::apply(&mut document, env);
-    Some((document, absolute(file).parent().map(Path::to_owned).unwrap_or_default()))
+    preset::lay_beneath(&mut document, &folder, problems);
+    Some((document, folder))
 }
 
 /// A path as people know it: relative to where they stand, when it lies below.

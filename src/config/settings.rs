@@ -172,7 +172,7 @@ pub fn read(s: &mut Section<'_>, around: Surroundings<'_>) -> (Option<Settings>,
     let store = s.section("store", |s| store(s, around));
     let queue = s.section("queue", |s| queue(s, store.as_ref(), &channels, around));
     let http = s.section("http", |s| http(s, &channels, around));
-    let intake = s.section("intake", intake::read);
+    let intake = s.section("intake", |s| intake::read(s, around.base));
     let retry = s.section("retry", retry);
     let bounces = s.section("bounces", bounces);
     let retention = s.section("retention", |s| retention(s, around.base));

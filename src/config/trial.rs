@@ -140,6 +140,7 @@ fn member(s: &mut Section<'_>, zone: Tz) -> MemberRecord {
         tags: Some(s.list("tags", values::text("a tag", "vip")).into_iter().flatten().collect()),
         consent: Some(consent.map_or_else(both, |list| list.into_iter().collect())),
         contacts: Some(BTreeMap::new()),
+        phone: None,
         joined_at: s.get("joined", moment(zone)).map(Some),
         membership_expires_at: s.get("membership_expires", moment(zone)).map(Some),
         subscribed_items: Some(
@@ -192,6 +193,7 @@ fn bought(s: &mut Section<'_>, zone: Tz) -> Option<Vec<OrderLine>> {
         counted: true,
         delivered_at,
         gift: false,
+        email: None,
     };
     Some((0..times).map(line).collect())
 }

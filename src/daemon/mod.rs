@@ -5,7 +5,9 @@ mod budget;
 mod clock;
 mod deliver;
 mod dispatcher;
+mod folder;
 mod group;
+mod inbox;
 mod keeper;
 mod learn;
 mod lock;
@@ -39,6 +41,7 @@ use crate::queue::RedisQueue;
 use crate::store::Store;
 
 pub use clock::{Clock, real_time};
+pub use inbox::{Inbox, Taken};
 pub use learn::{Learnt, learn};
 pub use once::{OnceSummary, run_once};
 pub use readiness::{Readiness, Trouble};
@@ -83,6 +86,8 @@ pub struct Parts {
     pub on_uncertain: OnUncertain,
     /// How long finished jobs stay.
     pub retention: Retention,
+    /// Where files come; none: nowhere.
+    pub inbox: Option<Inbox>,
     /// The time that a ledger restored from a backup knows nothing of; found at the start.
     pub gap: OnceLock<Gap>,
     /// Deliveries at once.

@@ -15,7 +15,7 @@ use super::deliver::Deliveries;
 use super::dispatcher::Dispatcher;
 use super::planner::PlanError;
 use super::turns::Room;
-use super::{Parts, assembler, dispatcher, keeper, learn, lock, outage, planner, restored, retention};
+use super::{Parts, assembler, dispatcher, inbox, keeper, learn, lock, outage, planner, restored, retention};
 use crate::domain::ids::{Day, Timestamp};
 use crate::domain::shop::Knowledge;
 use crate::queue::{Health, LedgerQueue, Line, Transport, WorkerOptions, work};
@@ -105,6 +105,7 @@ fn start_planner(loops: &TaskTracker, parts: &Arc<Parts>, stop: &CancellationTok
     loops.spawn(turns(stop.clone(), NOTE_TURN, move || note_turn(p.clone())));
     let p = parts.clone();
     loops.spawn(turns(stop.clone(), KEEPER_TURN, move || reclaim_turn(p.clone())));
+    inbox::watch(loops, parts, stop);
     let p = parts.clone();
     loops.spawn(turns(stop.clone(), RETENTION_TURN, move || retention_turn(p.clone())));
     if parts.redis.is_some() {
@@ -115,7 +116,7 @@ fn start_planner(loops: &TaskTracker, parts: &Arc<Parts>, stop: &CancellationTok
 }
 
 /// Takes turns until told to stop; a turn under way is finished. One that panics is over, and the next one comes.
-async fn turns<F, R>(stop: CancellationToken, every: Duration, mut turn: F)
+pub(super) async fn turns<F, R>(stop: CancellationToken, every: Duration, mut turn: F)
 where
     F: FnMut() -> R,
     R: Future<Output = ()>,

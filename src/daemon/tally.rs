@@ -92,7 +92,7 @@ impl Tally {
     }
 
     /// So many records of this kind came in over HTTP, with this result.
-    pub fn took_in(&self, kind: &'static str, results: [(&'static str, u64); 5]) {
+    pub fn took_in(&self, kind: &'static str, results: [(&'static str, u64); 6]) {
         for (result, count) in results.into_iter().filter(|(_, count)| *count > 0) {
             metrics::counter!("replenish_intake_total", "kind" => kind, "result" => result).increment(count);
         }
@@ -131,6 +131,7 @@ const COUNTERS: &[(&str, &str)] = &[
         "replenish_damaged_total",
         "Members set aside for an hour: a row cannot be read, or a decision stopped on a defect",
     ),
+    ("replenish_inbox_total", "Files of the inbox, by what became of them: done, again, refused"),
     ("replenish_feedback_total", "Bounces, complaints and opt-outs received over HTTP"),
     ("replenish_intake_total", "Records received over HTTP, by kind and by what became of them"),
 ];

@@ -13,8 +13,8 @@ use crate::store::{Archive, Erased, Store, StoreError, Whom};
 /// The files that may speak of a member.
 #[derive(Debug, Clone)]
 pub struct Places {
-    /// The folder of rejected rows.
-    pub rejects: PathBuf,
+    /// The folders of rejected rows.
+    pub rejects: Vec<PathBuf>,
     /// The folder of messages that were not really sent.
     pub outbox: PathBuf,
     /// Where finished jobs were moved to.
@@ -68,10 +68,11 @@ pub async fn forget(
     let (names, jobs) = (store.names_of(member).await?, store.job_ids(member).await?);
     let (rejects, outbox) = (places.rejects.clone(), places.outbox.clone());
     (done.rejects, done.outbox) = in_files(move || {
-        Ok((
-            erase_rejects(&rejects, &names).map_err(|e| failed(&rejects, &e))?,
-            erase_messages(&outbox, &jobs).map_err(|e| failed(&outbox, &e))?,
-        ))
+        let mut rows = 0;
+        for folder in &rejects {
+            rows += erase_rejects(folder, &names).map_err(|e| failed(folder, &e))?;
+        }
+        Ok((rows, erase_messages(&outbox, &jobs).map_err(|e| failed(&outbox, &e))?))
     })
     .await?;
     store.forget(member, because, now).await?;

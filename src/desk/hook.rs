@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::domain::ids::{OrderId, Timestamp};
 use crate::domain::order::OrderUpdate;
 use crate::intake::Told;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Stored};
 
 /// The status of an order that its shop has deleted.
 const DELETED: &str = "deleted";
@@ -21,6 +21,8 @@ pub struct Heard {
     pub replaced: u64,
     /// Lines that changed nothing.
     pub duplicate: u64,
+    /// Lines that the order no longer has.
+    pub removed: u64,
     /// 1 when it cannot be understood.
     pub rejected: u64,
     /// What was right and of which nothing is kept.
@@ -48,15 +50,7 @@ impl Heard {
 /// When the store cannot answer; the same may come again.
 pub async fn hear(store: &Store, told: Told, now: Timestamp) -> Result<Heard, StoreError> {
     let heard = match told {
-        Told::Order(update, contact) => {
-            let order = update.order.clone();
-            let heard = put(store, update).await?;
-            // An older word may know an older address.
-            if let Some(record) = contact.filter(|_| heard.ignored == 0) {
-                store.put_members(vec![record]).await?;
-            }
-            Heard { order: Some(order), ..heard }
-        }
+        Told::Order(update) => Heard { order: Some(update.order.clone()), ..put(store, update).await? },
         Told::Returned { number, at, mut lines } => {
             let Some((order, member)) = store.order_by_number(&number).await? else {
                 return Ok(Heard::ignored("the order is not known; its next update brings the refund along"));
@@ -82,7 +76,6 @@ async fn put(store: &Store, update: OrderUpdate) -> Result<Heard, StoreError> {
         return Ok(Heard::ignored("a later change of this order was taken in before"));
     };
     let because = (stored.ignored > 0).then(|| "the member was forgotten".to_owned());
-    let (stored, replaced, duplicate, ignored) =
-        (stored.stored, stored.replaced, stored.duplicate, stored.ignored);
-    Ok(Heard { stored, replaced, duplicate, ignored, because, ..Heard::default() })
+    let Stored { stored, replaced, duplicate, removed, ignored, .. } = stored;
+    Ok(Heard { stored, replaced, duplicate, removed, ignored, because, ..Heard::default() })
 }

@@ -1,5 +1,7 @@
 //! Records in: judges a whole file first, stores it in chunks only when it is good enough; knows nothing of rows.
 
+mod whole;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,35 +12,15 @@ use tokio::sync::mpsc;
 use crate::domain::catalog::ProductRecord;
 use crate::domain::ids::Timestamp;
 use crate::domain::member::MemberRecord;
-use crate::domain::order::OrderLine;
+use crate::domain::order::{OrderLine, Return};
 use crate::domain::reason::Language;
-use crate::intake::{IntakeError, Judged, Reading, Record, Rejects, Source, judge, read};
-use crate::store::{Store, StoreError, Stored};
+use crate::intake::{IntakeError, Judged, Kind, Reading, Record, Rejects, Source, judge, read};
+use crate::store::{ImportMark, Store, StoreError, Stored};
+use whole::WholeOrders;
 
 /// Records stored in one transaction: a tenth of a second of writing, so that deliveries are not starved meanwhile; the
 /// rows of a chunk lie all over the members, so that many small chunks would write the same pages again and again.
 const CHUNK: usize = 25_000;
-
-/// What is imported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum Kind {
-    Orders,
-    Members,
-    Products,
-}
-
-impl Kind {
-    /// The word used in commands, in JSON and in metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::Orders => OrderLine::KIND,
-            Kind::Members => MemberRecord::KIND,
-            Kind::Products => ProductRecord::KIND,
-        }
-    }
-}
 
 /// What an import did with one file.
 #[derive(Debug, Clone, Serialize)]
@@ -55,10 +37,16 @@ pub struct ImportReport {
     pub replaced: u64,
     /// Records that changed nothing.
     pub duplicate: u64,
+    /// Stored lines that the orders of the file no longer have.
+    pub removed: u64,
     /// Rows that are no record.
     pub rejected: u64,
-    /// Rows that are right and of which nothing is kept: the member or the address was forgotten.
+    /// Rows that are right and of which nothing is kept; the notes say why.
     pub ignored: u64,
+    /// Those of them that are returns of what is not known: once it is, the same file is worth another import.
+    pub unknown_returns: u64,
+    /// What people should know of rows that were not simply stored.
+    pub notes: Vec<String>,
     /// Where the rejected rows went.
     pub rejects_file: Option<PathBuf>,
     /// Columns that nobody reads.
@@ -85,9 +73,6 @@ pub enum ImportError {
     Stopped,
 }
 
-/// How a chunk of records is stored.
-type Put<R> = fn(Store, Vec<R>) -> BoxFuture<'static, Result<Stored, StoreError>>;
-
 /// How one file is imported.
 #[derive(Clone)]
 pub struct Import {
@@ -99,11 +84,20 @@ pub struct Import {
     pub rejects_folder: PathBuf,
     /// The largest share of rejected rows.
     pub max_rejects: f64,
+    /// An order in the file replaces all that is stored of it.
+    pub replace_orders: bool,
     /// When orders came in, by the real clock.
     pub at: Timestamp,
     /// Hears the pass (1 judges, 2 stores) and the bytes of the file read in it.
     pub progress: Arc<dyn Fn(u8, u64) + Send + Sync>,
 }
+
+/// Takes the chunks of a file as they are read.
+type Sink<'s, R> = &'s mut dyn FnMut(Vec<R>) -> Result<(), ImportError>;
+/// Reads the records of a file in chunks.
+type Gather<R> = fn(&Import, Sink<'_, R>) -> Result<(), ImportError>;
+/// Stores a chunk in one transaction.
+type Put<R> = fn(Store, Vec<R>) -> BoxFuture<'static, Result<Stored, StoreError>>;
 
 impl Import {
     /// Imports the file as records of `kind`.
@@ -112,33 +106,44 @@ impl Import {
     /// When the file cannot be read at all, or the store fails.
     pub async fn run(self, store: &Store, kind: Kind) -> Result<ImportReport, ImportError> {
         match kind {
-            Kind::Orders => {
-                let at = self.at;
-                let put: Put<OrderLine> =
-                    |store, lines| Box::pin(async move { store.put_orders(lines).await });
-                let report = self.take(kind, store, put).await?;
-                if !report.refused {
-                    store.note_feed(at).await?;
-                }
-                Ok(report)
+            Kind::Orders => self.orders(store).await,
+            Kind::Returns => {
+                let put: Put<Return> = |store, chunk| Box::pin(async move { store.put_returns(chunk).await });
+                self.take(store, kind, Self::chunks, put).await
             }
             Kind::Members => {
                 let put: Put<MemberRecord> =
                     |store, chunk| Box::pin(async move { store.put_members(chunk).await });
-                self.take(kind, store, put).await
+                self.take(store, kind, Self::chunks, put).await
             }
             Kind::Products => {
                 let put: Put<ProductRecord> =
                     |store, chunk| Box::pin(async move { store.put_products(chunk).await });
-                self.take(kind, store, put).await
+                self.take(store, kind, Self::chunks, put).await
             }
         }
     }
 
+    async fn orders(self, store: &Store) -> Result<ImportReport, ImportError> {
+        let (at, kind) = (self.at, Kind::Orders);
+        let (gather, put): (Gather<OrderLine>, Put<OrderLine>) = match self.replace_orders {
+            true => (Self::whole_orders, |store, chunk| {
+                Box::pin(async move { store.replace_orders(chunk).await })
+            }),
+            false => (Self::chunks, |store, chunk| Box::pin(async move { store.put_orders(chunk).await })),
+        };
+        let report = self.take(store, kind, gather, put).await?;
+        if !report.refused {
+            store.note_feed(at).await?;
+        }
+        Ok(report)
+    }
+
     async fn take<R: Record + Send + 'static>(
         self,
-        kind: Kind,
         store: &Store,
+        kind: Kind,
+        gather: Gather<R>,
         put: Put<R>,
     ) -> Result<ImportReport, ImportError> {
         let started = tokio::time::Instant::now();
@@ -146,7 +151,15 @@ impl Import {
         let this = self.clone();
         let (judged, rejects_file) = blocking(move || this.judge::<R>()).await?;
         let refused = judged.rejected as f64 > self.max_rejects * judged.read as f64;
-        let stored = if refused { Stored::default() } else { self.store(store, put).await? };
+        let mut stored = Stored::default();
+        if !refused {
+            let mut mark = None;
+            let done = self.store(store, kind, (gather, put), &mut mark).await;
+            if let Some(mark) = mark {
+                store.end_import(mark).await?;
+            }
+            stored = done?;
+        }
         Ok(ImportReport {
             kind,
             file: name,
@@ -154,8 +167,11 @@ impl Import {
             stored: stored.stored,
             replaced: stored.replaced,
             duplicate: stored.duplicate,
+            removed: stored.removed,
             rejected: judged.rejected,
-            ignored: stored.ignored,
+            ignored: judged.ignored + stored.ignored + stored.unknown,
+            unknown_returns: stored.unknown,
+            notes: notes(&judged, &stored),
             rejects_file,
             unknown_columns: judged.unknown_columns,
             hints: judged.hints.iter().map(|hint| hint.sentence(Language::English)).collect(),
@@ -171,34 +187,65 @@ impl Import {
         Ok((judged, rejects.finish().map_err(IntakeError::Rejects)?))
     }
 
-    /// Reads on one thread and stores on another, two chunks apart.
-    async fn store<R: Record + Send + 'static>(
+    /// The file's records in its own order.
+    fn chunks<R: Record + Send>(&self, sink: Sink<'_, R>) -> Result<(), ImportError> {
+        read(&self.source, &self.reading, CHUNK, &|bytes| (self.progress)(2, bytes), sink)
+    }
+
+    /// The file's order lines, those of an order together.
+    fn whole_orders(&self, sink: Sink<'_, OrderLine>) -> Result<(), ImportError> {
+        let mut orders = WholeOrders::of(&self.source, &self.reading, CHUNK)?;
+        self.chunks(&mut |chunk| orders.take(chunk).map_or(Ok(()), &mut *sink))?;
+        sink(orders.finish())
+    }
+
+    /// Reads on one thread and stores on another, two chunks apart. Before each chunk of orders or returns the ledger is
+    /// told that they are on their way in; what comes in one chunk comes at once.
+    async fn store<R: Send + 'static>(
         &self,
         store: &Store,
-        put: Put<R>,
+        kind: Kind,
+        (gather, put): (Gather<R>, Put<R>),
+        mark: &mut Option<ImportMark>,
     ) -> Result<Stored, ImportError> {
         let (chunks, mut arriving) = mpsc::channel::<Vec<R>>(2);
         let this = self.clone();
         let reader = tokio::task::spawn_blocking(move || {
-            read::<R, ImportError>(
-                &this.source,
-                &this.reading,
-                CHUNK,
-                &|bytes| (this.progress)(2, bytes),
-                |chunk| chunks.blocking_send(chunk).map_err(|_| ImportError::Stopped),
-            )
+            gather(&this, &mut |chunk| chunks.blocking_send(chunk).map_err(|_| ImportError::Stopped))
         });
         let mut sum = Stored::default();
-        while let Some(chunk) = arriving.recv().await {
-            let stored = put(store.clone(), chunk).await?;
-            sum.stored += stored.stored;
-            sum.replaced += stored.replaced;
-            sum.duplicate += stored.duplicate;
-            sum.ignored += stored.ignored;
+        let mut next = arriving.recv().await;
+        while let Some(chunk) = next {
+            next = arriving.recv().await;
+            let is_alone = mark.is_none() && next.is_none();
+            if !is_alone && matches!(kind, Kind::Orders | Kind::Returns) {
+                *mark = Some(store.mark_import().await?);
+            }
+            sum += put(store.clone(), chunk).await?;
         }
         reader.await.map_err(|_| ImportError::Stopped)??;
         Ok(sum)
     }
+}
+
+/// What is to be said besides the counts.
+fn notes(judged: &Judged, stored: &Stored) -> Vec<String> {
+    let notes = [
+        (stored.ignored, "rows are of members who were forgotten: nothing of them was kept"),
+        (judged.ignored, "rows stand for nothing of their own, as parents of sets do: passed over"),
+        (
+            stored.unknown,
+            "returns are of orders that are not known, or of products that are not in them: import the orders, then this \
+             file again",
+        ),
+        (
+            judged.partly_refunded,
+            "orders were refunded in part: the file does not say which pieces came back, so all of them count",
+        ),
+        (stored.removed, "stored lines are no longer in their orders: removed"),
+    ];
+    let told = notes.iter().filter(|(count, _)| *count > 0);
+    told.map(|(count, what)| format!("{count} {what}")).collect()
 }
 
 async fn blocking<T: Send + 'static>(

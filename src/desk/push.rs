@@ -8,9 +8,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde::Serialize;
 
-use super::import::{Import, ImportError, ImportReport, Kind};
+use super::import::{Import, ImportError, ImportReport};
 use crate::domain::ids::Timestamp;
-use crate::intake::{BodyError, Encoding, Format, IntakeError, Reading, Rejects, Source, lay_out};
+use crate::intake::{BodyError, Encoding, Format, IntakeError, Kind, Reading, Rejects, Source, lay_out};
 use crate::store::{Store, StoreError};
 
 /// Rejected rows that an answer tells of.
@@ -59,8 +59,10 @@ pub struct Pushed {
     pub duplicate: u64,
     /// Rows that are no record.
     pub rejected: u64,
-    /// Rows that are right and of which nothing is kept: the member or the address was forgotten.
+    /// Rows that are right and of which nothing is kept; the notes say why.
     pub ignored: u64,
+    /// What people should know of rows that were not simply stored.
+    pub notes: Vec<String>,
     /// How long it took.
     pub seconds: f64,
     /// The first hundred rows that are no record.
@@ -140,6 +142,7 @@ fn import(source: Source, spool: &Path, how: Intake) -> Import {
         reading: Reading { encoding, ..how.reading },
         rejects_folder: spool.to_owned(),
         max_rejects: 1.0,
+        replace_orders: false,
         at: how.at,
         progress: Arc::new(|_, _| {}),
     }
@@ -158,6 +161,7 @@ fn pushed(report: ImportReport) -> std::io::Result<Pushed> {
         duplicate: report.duplicate,
         rejected: report.rejected,
         ignored: report.ignored,
+        notes: report.notes,
         seconds: report.seconds,
         rejects: rejects.into_iter().map(|(line, reason)| Rejected { line, reason }).collect(),
         unknown_columns: report.unknown_columns,

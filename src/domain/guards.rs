@@ -316,13 +316,20 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// Whoever ends an import lets go of what it held; should it never end, this looks again when its mark is void.
     fn orders_fresh(&self, _: &Message<'_>) -> Verdict {
-        let Some(within) = self.shop.rules.guards.orders_fresh_within else { return Verdict::Send };
-        let fresh = self.shop.orders_at.is_some_and(|at| at + within >= self.now);
-        if fresh || self.rule.purpose() == Purpose::Care {
+        if self.rule.purpose() == Purpose::Care {
             return Verdict::Send;
         }
-        Verdict::Defer(self.now + TimeDelta::hours(1), Reason::OrdersStale)
+        if self.person.view.import_under_way {
+            return Verdict::Defer(self.now + TimeDelta::minutes(2), Reason::ImportUnderWay);
+        }
+        let Some(within) = self.shop.rules.guards.orders_fresh_within else { return Verdict::Send };
+        let fresh = self.shop.orders_at.is_some_and(|at| at + within >= self.now);
+        match fresh {
+            true => Verdict::Send,
+            false => Verdict::Defer(self.now + TimeDelta::hours(1), Reason::OrdersStale),
+        }
     }
 
     fn hours_allow(&self, _: &Message<'_>) -> Verdict {

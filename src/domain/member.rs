@@ -99,6 +99,11 @@ impl Member {
         set(&mut self.zone, &record.zone);
         set(&mut self.tags, &record.tags);
         set(&mut self.contacts, &record.contacts);
+        match record.phone.as_deref() {
+            Some("") => drop(self.contacts.remove(PHONE)),
+            Some(phone) => drop(self.contacts.insert(PHONE.to_owned(), phone.to_owned())),
+            None => {}
+        }
         set(&mut self.joined_at, &record.joined_at);
         set(&mut self.membership_expires_at, &record.membership_expires_at);
         set(&mut self.subscribed_items, &record.subscribed_items);
@@ -107,6 +112,9 @@ impl Member {
         }
     }
 }
+
+/// The contact point that a telephone number is.
+const PHONE: &str = "phone";
 
 /// An absent text leaves what is known, an empty one clears it.
 pub fn text(known: &mut Option<String>, new: &Option<String>) {
@@ -143,6 +151,8 @@ pub struct MemberRecord {
     pub consent: Option<BTreeSet<Purpose>>,
     /// See [`Member::contacts`].
     pub contacts: Option<BTreeMap<String, String>>,
+    /// The contact point `phone`, beside the others; empty text clears it.
+    pub phone: Option<String>,
     /// See [`Member::joined_at`]; the inner `None` clears.
     pub joined_at: Option<Option<Timestamp>>,
     /// See [`Member::membership_expires_at`]; the inner `None` clears.
@@ -203,6 +213,8 @@ pub struct MemberView {
     pub dropout: BTreeMap<Level, f64>,
     /// What a person has paused, for the whole shop.
     pub pauses: Vec<PauseScope>,
+    /// True while orders are on their way in: the member's latest may be missing.
+    pub import_under_way: bool,
     /// What the member was last planned with: rules hash and priors version.
     pub planned_with: Option<String>,
 }

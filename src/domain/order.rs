@@ -34,6 +34,23 @@ pub struct OrderLine {
     pub delivered_at: Option<Timestamp>,
     /// True when bought for another person.
     pub gift: bool,
+    /// The buyer's e-mail address, where the record says it.
+    pub email: Option<String>,
+}
+
+/// What came back of an order, as a shop's record says it, parsed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Return {
+    /// The order.
+    pub order: OrderId,
+    /// What.
+    pub product: ProductId,
+    /// Which return (from 0) of that product and order it is.
+    pub nth: u32,
+    /// Pieces, above zero; without it all that was bought of the product in the order.
+    pub quantity: Option<f64>,
+    /// When; without it when the order was made.
+    pub at: Option<Timestamp>,
 }
 
 /// What a shop says of one order at one moment.
@@ -150,8 +167,8 @@ pub struct PurchaseHistory {
 
 impl PurchaseHistory {
     /// Folds order lines: uncounted lines and gifts drop out, kits become their parts, and a return lowers the
-    /// purchase of its own order first, then the latest earlier purchase of the same product; one lowered to zero
-    /// is as if it had never been made.
+    /// purchase of its own order; one of an order that never had the product lowers the latest earlier purchases of it.
+    /// A purchase lowered to zero is as if it had never been made.
     pub fn fold(lines: &[Line], catalog: &Catalog, zone: Tz) -> Self {
         let mut bought: Vec<Purchase> = Vec::with_capacity(lines.len());
         let mut returned: Vec<Purchase> = Vec::new();
@@ -171,7 +188,9 @@ impl PurchaseHistory {
         bought.sort_by(|a, b| (a.at, &a.order, a.product).cmp(&(b.at, &b.order, b.product)));
         returned.sort_by(|a, b| (a.at, &a.order, a.product).cmp(&(b.at, &b.order, b.product)));
         for back in &returned {
-            take_back(&mut bought, back);
+            let sold = |l: &Line| l.quantity > 0.0 && l.order == back.order;
+            let is_own = |l: &Line| sold(l) && parts(l, catalog).iter().any(|(p, _)| *p == back.product);
+            take_back(&mut bought, back, lines.iter().any(is_own));
         }
         bought.retain(|p| p.quantity > 0.0);
         Self { purchases: bought }
@@ -220,15 +239,17 @@ fn parts(line: &Line, catalog: &Catalog) -> Vec<(ProductKey, f64)> {
     }
 }
 
-fn take_back(bought: &mut [Purchase], back: &Purchase) {
+/// Lowers purchases by a return: those of its own order, or else the latest earlier ones. What its order says is no
+/// purchase has nothing to give back, and other orders do not pay for it.
+fn take_back(bought: &mut [Purchase], back: &Purchase, is_of_own_order: bool) {
     let mut left = -back.quantity;
-    let own = |p: &Purchase| p.product == back.product && p.order == back.order;
-    let earlier = |p: &Purchase| p.product == back.product && p.order != back.order && p.at <= back.at;
-    let order = (0..bought.len()).rev().filter(|&i| own(&bought[i]));
-    let order: Vec<usize> = order.chain((0..bought.len()).rev().filter(|&i| earlier(&bought[i]))).collect();
-    for i in order {
-        let taken = left.min(bought[i].quantity);
-        bought[i].quantity -= taken;
+    let may_pay = |p: &Purchase| match is_of_own_order {
+        true => p.order == back.order,
+        false => p.at <= back.at,
+    };
+    for paying in bought.iter_mut().rev().filter(|p| p.product == back.product && may_pay(p)) {
+        let taken = left.min(paying.quantity);
+        paying.quantity -= taken;
         left -= taken;
         if left <= 0.0 {
             return;

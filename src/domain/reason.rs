@@ -80,6 +80,7 @@ reasons! {
     NoAddress "no_address" "The member has no address on this channel." "會員沒有此管道的聯絡方式。" "Import the member with an address, or use a webhook channel." "匯入會員的聯絡方式,或改用 webhook 管道。";
     OutOfStock "out_of_stock" "The product cannot be bought now." "商品目前缺貨。" "Import the product with `in_stock` when it is back." "到貨後匯入商品,並設定 `in_stock`。";
     OrdersStale "orders_stale" "The order feed is too old to know whether the member has already bought." "訂單資料過舊,無法確認是否已回購。" "Look after the order import." "檢查訂單匯入是否正常。";
+    ImportUnderWay "import_under_way" "Orders are being imported, and the member's latest may not be in yet." "訂單正在匯入,會員的最新訂單可能尚未匯入。" "Nothing: it goes when the import is done." "不需處理:匯入完成後就會發送。";
     Reordered "reordered" "The member has bought it again." "會員已再次購買。" "Nothing: it was not needed." "不需處理:已經不需要提醒。";
     StepBefore "step_before" "The message before it in the same turn has not gone, or only just." "同一週期的前一則訊息尚未發送,或才剛發送。" "Look at the message before it." "請看前一則訊息。";
     Returned "returned" "The purchase was returned or cancelled." "該筆購買已退貨或取消。" "Nothing." "不需處理。";

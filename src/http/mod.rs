@@ -31,12 +31,11 @@ use crate::config::Secret;
 use crate::daemon::Reloaded;
 use crate::desk::feedback::Received;
 use crate::desk::hook::Heard;
-use crate::desk::import::Kind;
 use crate::desk::push::{Body, PushError, Pushed};
 use crate::desk::unsubscribe::{Choice, Choices};
 use crate::domain::feedback::Feedback;
 use crate::domain::problem::Problem;
-use crate::intake::Platform;
+use crate::intake::{Kind, Platform};
 
 /// The largest body that is read, in bytes.
 const LARGEST_BODY: usize = 64 * 1024;

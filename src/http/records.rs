@@ -13,12 +13,8 @@ use axum::{Json, Router};
 use tokio::sync::Semaphore;
 
 use super::{Face, body, refusal, try_again};
-use crate::desk::import::Kind;
 use crate::desk::push::{Body, PushError};
-use crate::intake::Format;
-
-/// What may be pushed; each kind has the route of its name.
-const KINDS: [Kind; 3] = [Kind::Orders, Kind::Members, Kind::Products];
+use crate::intake::{Format, Kind};
 
 /// The largest body that is read, packed as it comes, in bytes.
 const LARGEST: usize = 8 * 1024 * 1024;
@@ -29,7 +25,7 @@ const WORKBOOK: &str = "application/vnd.openxmlformats-officedocument.spreadshee
 /// Bodies that are in memory or on their way into the ledger at once; further requests wait.
 const AT_ONCE: usize = 4;
 
-/// One route a kind.
+/// One route a kind, of its name.
 pub(super) fn routes() -> Router<Face> {
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     let route = |router: Router<Face>, kind: Kind| {
@@ -40,7 +36,7 @@ pub(super) fn routes() -> Router<Face> {
         };
         router.route(&format!("/{}", kind.as_str()), post(take))
     };
-    KINDS.into_iter().fold(Router::new(), route)
+    Kind::ALL.into_iter().fold(Router::new(), route)
 }
 
 async fn take(kind: Kind, face: &Face, headers: &HeaderMap, body: RequestBody) -> Result<Response, Response> {

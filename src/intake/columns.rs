@@ -13,6 +13,10 @@ pub struct Field {
     pub aliases: &'static str,
     /// True when a record cannot be without it.
     pub required: bool,
+    /// Fields any of which can take its place.
+    pub instead: &'static [&'static str],
+    /// True when only the settings can say which column it is.
+    pub only_mapped: bool,
     /// What JSON may give for it besides text, numbers and booleans.
     pub shape: Shape,
 }
@@ -31,12 +35,22 @@ pub enum Shape {
 impl Field {
     /// A field that every record has.
     pub const fn required(name: &'static str, aliases: &'static str) -> Self {
-        Self { name, aliases, required: true, shape: Shape::Text }
+        Self { required: true, ..Self::optional(name, aliases) }
     }
 
     /// A field that may be missing.
     pub const fn optional(name: &'static str, aliases: &'static str) -> Self {
-        Self { name, aliases, required: false, shape: Shape::Text }
+        Self { name, aliases, required: false, instead: &[], only_mapped: false, shape: Shape::Text }
+    }
+
+    /// A field that is looked for only under the headers that the settings name.
+    pub const fn mapped(name: &'static str) -> Self {
+        Self { only_mapped: true, ..Self::optional(name, "") }
+    }
+
+    /// The same field, needed only where none of these is.
+    pub const fn unless(self, instead: &'static [&'static str]) -> Self {
+        Self { instead, ..self }
     }
 
     /// The same field in another shape.
@@ -45,7 +59,26 @@ impl Field {
     }
 
     fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
-        std::iter::once(self.name).chain(self.aliases.split(',').map(str::trim))
+        let names = std::iter::once(self.name).chain(self.aliases.split(',').map(str::trim));
+        names.filter({
+            let only_mapped = self.only_mapped;
+            move |name| !only_mapped && !name.is_empty()
+        })
+    }
+}
+
+/// The headers that the settings name for a field: in each row the first of them that has a value counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers {
+    /// As the file may write them.
+    pub names: Vec<String>,
+    /// True when the file must have one of them.
+    pub promised: bool,
+}
+
+impl From<&str> for Headers {
+    fn from(name: &str) -> Self {
+        Self { names: vec![name.to_owned()], promised: true }
     }
 }
 
@@ -53,19 +86,19 @@ impl Field {
 pub struct Columns<'a> {
     kind: &'static str,
     fields: &'static [Field],
-    mapped: &'a BTreeMap<String, String>,
+    mapped: &'a BTreeMap<String, Headers>,
     aliases: Vec<Vec<String>>,
 }
 
-/// For each field the column that holds it.
-pub type Slots = Vec<Option<usize>>;
+/// For each field the columns that hold it, the first choice first.
+pub type Slots = Vec<Vec<usize>>;
 
 impl<'a> Columns<'a> {
     /// The names of these fields; an error when `mapped` names a field that does not exist.
     pub fn new(
         kind: &'static str,
         fields: &'static [Field],
-        mapped: &'a BTreeMap<String, String>,
+        mapped: &'a BTreeMap<String, Headers>,
     ) -> Result<Self, IntakeError> {
         if let Some(name) = mapped.keys().find(|name| !fields.iter().any(|f| f.name == **name)) {
             let known = list(fields.iter().map(|f| f.name));
@@ -85,8 +118,12 @@ impl<'a> Columns<'a> {
         let plain: Vec<String> = header.iter().map(|name| plain(name.as_ref())).collect();
         let slots =
             self.fields.iter().zip(&self.aliases).map(|(field, aliases)| match self.mapped.get(field.name) {
-                Some(name) => Ok(find_mapped(name, header, &plain)),
-                None => self.find_alias(field, aliases, header, &plain),
+                Some(mapped) => {
+                    Ok(mapped.names.iter().filter_map(|name| find_mapped(name, header, &plain)).collect())
+                }
+                None => {
+                    self.find_alias(field, aliases, header, &plain).map(|slot| slot.into_iter().collect())
+                }
             });
         slots.collect()
     }
@@ -114,15 +151,23 @@ impl<'a> Columns<'a> {
 
     /// What a header must hold and does not: required fields, and columns that the settings promise.
     pub fn missing<S: AsRef<str>>(&self, slots: &Slots, header: &[S]) -> Option<String> {
-        let absent = self.fields.iter().zip(slots).filter(|(_, slot)| slot.is_none()).map(|(field, _)| field);
+        let found: Vec<&str> =
+            self.fields.iter().zip(slots).filter(|(_, slot)| !slot.is_empty()).map(|(f, _)| f.name).collect();
+        let absent = self.fields.iter().filter(|field| !found.contains(&field.name));
         let problems: Vec<String> = absent
-            .filter_map(|field| match self.mapped.get(field.name) {
-                Some(name) => Some(format!("no column `{name}`, which the settings map to {}", field.name)),
-                None if field.required => {
-                    let tried = list(field.names());
-                    Some(format!("no column for {} (tried: {tried})", field.name))
+            .filter_map(|field| {
+                let needed = field.required && !field.instead.iter().any(|other| found.contains(other));
+                match self.mapped.get(field.name).filter(|mapped| !mapped.names.is_empty()) {
+                    Some(Headers { names, promised }) => (*promised || needed).then(|| {
+                        let names = names.join("` or `");
+                        format!("no column `{names}`, which the settings map to {}", field.name)
+                    }),
+                    None if needed => {
+                        let tried = list(field.names());
+                        Some(format!("no column for {} (tried: {tried})", field.name))
+                    }
+                    None => None,
                 }
-                None => None,
             })
             .collect();
         (!problems.is_empty()).then(|| {
@@ -154,19 +199,23 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::domain::{catalog::ProductRecord, member::MemberRecord, order::OrderLine};
+    use crate::domain::catalog::ProductRecord;
+    use crate::domain::member::MemberRecord;
+    use crate::domain::order::{OrderLine, Return};
     use crate::intake::Record;
 
     fn found<R: Record>(
         mapped: &[(&str, &str)],
         header: &[&str],
     ) -> Result<Vec<(&'static str, usize)>, String> {
-        let mapped = mapped.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let mapped = mapped.iter().map(|(k, v)| (k.to_string(), Headers::from(*v))).collect();
         let columns = Columns::new(R::KIND, R::FIELDS, &mapped).map_err(|e| e.to_string())?;
         let slots = columns.find(header)?;
         match columns.missing(&slots, header) {
             Some(problem) => Err(problem),
-            None => Ok(R::FIELDS.iter().zip(slots).filter_map(|(f, s)| Some((f.name, s?))).collect()),
+            None => {
+                Ok(R::FIELDS.iter().zip(slots).filter_map(|(f, s)| Some((f.name, *s.first()?))).collect())
+            }
         }
     }
 
@@ -249,6 +298,7 @@ mod tests {
             }
         }
         check::<OrderLine>();
+        check::<Return>();
         check::<MemberRecord>();
         check::<ProductRecord>();
     }

@@ -77,7 +77,7 @@ pub enum IntakeError {
     /// The settings map a column that we do not have.
     #[error("[intake.{kind}.columns] maps `{name}`, which is no column of ours; these are: {known}")]
     Mapping {
-        /// `orders`, `members` or `products`.
+        /// `orders`, `returns`, `members` or `products`.
         kind: &'static str,
         /// The name in the settings.
         name: String,

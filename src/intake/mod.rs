@@ -34,9 +34,10 @@ use chrono_tz::Tz;
 use crate::domain::ids::Timestamp;
 use crate::domain::order::OrderLine;
 use columns::Columns;
-use records::SoFar;
-use rows::{Bad, Row, Rows};
+use records::{SoFar, Unfit};
+use rows::{Row, Rows};
 
+pub use columns::Headers;
 pub use encoding::Encoding;
 pub use error::IntakeError;
 pub use events::{BadEvent, Events};
@@ -44,7 +45,7 @@ pub use explain::{Counted, Explained, explain};
 pub use hint::Hint;
 pub use hooks::{Platform, Told};
 pub use pushed::{BodyError, lay_out};
-pub use records::{DateFormat, OrderRow, Record};
+pub use records::{DateFormat, Kind, OrderRow, Record};
 pub use rejects::{Reject, Rejects, erase as erase_rejects};
 pub use report::{read_report, unsubscribe_token};
 pub use source::{Format, Source};
@@ -56,10 +57,12 @@ pub struct Reading {
     pub zone: Tz,
     /// Times after this one are rejected: the end of tomorrow.
     pub latest: Timestamp,
-    /// Our name of a column → the file's header; what stands here is looked for by no other name.
-    pub columns: BTreeMap<String, String>,
-    /// The words for orders that bought nothing, in lower case.
+    /// Our name of a column → the file's headers; what stands here is looked for by no other name.
+    pub columns: BTreeMap<String, Headers>,
+    /// The words for orders that bought nothing; case, width and spaces do not count.
     pub not_a_purchase: Vec<String>,
+    /// How rows hang together.
+    pub layout: Layout,
     /// What text files are encoded in; where nothing is declared, their bytes tell.
     pub encoding: Option<Encoding>,
     /// How dates are written that do not begin with a year of four digits.
@@ -69,9 +72,20 @@ pub struct Reading {
 impl Reading {
     /// The usual columns and forms.
     pub fn plain(zone: Tz, latest: Timestamp) -> Self {
-        let (columns, not_a_purchase) = Default::default();
-        Self { zone, latest, columns, not_a_purchase, encoding: None, dates: DateFormat::default() }
+        let (columns, not_a_purchase, layout, dates) = Default::default();
+        Self { zone, latest, columns, not_a_purchase, layout, encoding: None, dates }
     }
+}
+
+/// How the rows of a file hang together, where one row is not simply one record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// What stands only in the first row of an order, or of a product's variants, holds for its further rows.
+    pub carry_down: bool,
+    /// The words in the column `row_kind` for rows that are no order lines.
+    pub not_a_line: Vec<String>,
+    /// Member ids that stand for nobody in particular, as `0` for guests.
+    pub nobody: Vec<String>,
 }
 
 /// What a file turned out to hold.
@@ -81,6 +95,10 @@ pub struct Judged {
     pub read: u64,
     /// Rows that are no record.
     pub rejected: u64,
+    /// Rows that are right and stand for no record of their own: parents of sets, further rows without a product.
+    pub ignored: u64,
+    /// Orders of which a part was refunded; the file does not say which.
+    pub partly_refunded: u64,
     /// Columns that nobody reads, as the file writes them; of a JSON lines file the first hundred.
     pub unknown_columns: Vec<String>,
     /// What would read more of it.
@@ -99,12 +117,17 @@ pub fn judge<R: Record>(
     let mut judged = Judged::default();
     while let Some(record) = records.next(R::check)? {
         judged.read += 1;
-        if let Err(reject) = record {
-            judged.rejected += 1;
-            rejects(reject).map_err(IntakeError::Rejects)?;
+        match record {
+            Ok(()) => {}
+            Err(Unfit::Ignored) => judged.ignored += 1,
+            Err(Unfit::Bad(reason)) => {
+                judged.rejected += 1;
+                rejects(records.rows.reject(reason)).map_err(IntakeError::Rejects)?;
+            }
         }
     }
     judged.hints = records.hints(judged.read);
+    judged.partly_refunded = records.so_far.partly_refunded();
     judged.unknown_columns = records.rows.unknown_columns();
     Ok(judged)
 }
@@ -149,7 +172,9 @@ pub fn each_order(
 ) -> Result<(), IntakeError> {
     let mut records = Records::<OrderLine>::open(source, reading, progress)?;
     while let Some(row) = records.rows.next(&mut records.row)? {
-        if let Ok(line) = row.and_then(|()| OrderRow::of(&records.row, &mut records.so_far)) {
+        if row.is_ok()
+            && let Ok(line) = OrderRow::of(&mut records.row, &mut records.so_far)
+        {
             take(line);
         }
     }
@@ -209,14 +234,14 @@ impl<'a, R: Record> Records<'a, R> {
         sheets.into_iter().chain(bytes).chain(dates).collect()
     }
 
-    /// What `understand` makes of the next row, or what is wrong with it; none at the end of the file.
+    /// What `understand` makes of the next row, or why it is no record; none at the end of the file.
     fn next<T>(
         &mut self,
-        understand: fn(&Row, &mut SoFar<'_>) -> Result<T, Bad>,
-    ) -> Result<Option<Result<T, Reject>>, IntakeError> {
+        understand: fn(&mut Row, &mut SoFar<'_>) -> Result<T, Unfit>,
+    ) -> Result<Option<Result<T, Unfit>>, IntakeError> {
         let Some(row) = self.rows.next(&mut self.row)? else { return Ok(None) };
-        let record = row.and_then(|()| understand(&self.row, &mut self.so_far));
-        Ok(Some(record.map_err(|reason| self.rows.reject(reason))))
+        let record = row.map_err(Unfit::Bad).and_then(|()| understand(&mut self.row, &mut self.so_far));
+        Ok(Some(record))
     }
 }
 

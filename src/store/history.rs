@@ -1,13 +1,13 @@
 //! Owns what the shop's records say: orders, members, products, and when they came; knows nothing of what follows.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
 use super::catalog::BUMP;
 use super::forget::{ForgetKey, beside, forgot_anyone, forgotten_among, gate, texts};
 use super::merge::Sold;
-use super::value::{Row, Statement, Value, values};
+use super::value::{Dialect, Row, Statement, Value, values};
 use super::{MemberKey, Store, StoreError, on, rows};
 use crate::domain::catalog::ProductRecord;
 use crate::domain::ids::{MemberId, ProductId, Timestamp};
@@ -25,6 +25,21 @@ pub struct Stored {
     pub duplicate: u64,
     /// Records of members or addresses that were forgotten: nothing of them is kept.
     pub ignored: u64,
+    /// Returns of what was never bought, as far as is known: nothing of them is kept.
+    pub unknown: u64,
+    /// Lines that an order no longer has.
+    pub removed: u64,
+}
+
+impl std::ops::AddAssign for Stored {
+    fn add_assign(&mut self, more: Self) {
+        self.stored += more.stored;
+        self.replaced += more.replaced;
+        self.duplicate += more.duplicate;
+        self.ignored += more.ignored;
+        self.unknown += more.unknown;
+        self.removed += more.removed;
+    }
 }
 
 /// Releases what guards held back, of all members; `AND member …` narrows it. What a shadow job speaks for rests on.
@@ -41,12 +56,24 @@ const FEED_AT: &str = "feed_at";
 impl Store {
     /// Stores one chunk of order lines in one transaction (about 10,000 are a good chunk). Members, products and
     /// categories not known yet get bare rows; a category given on a line is set on a product that has none. Wakes the
-    /// members whose lines changed and releases their holds; a line that now names another member moves, and wakes both.
+    /// members whose lines changed and releases their holds; a line that now names another member moves, and wakes both;
+    /// a product that comes into its category wakes whoever bought it. A member without an e-mail address gets the one
+    /// that a line says.
     ///
     /// # Errors
     /// When the store cannot answer; nothing of the chunk is kept then.
     pub async fn put_orders(&self, lines: Vec<OrderLine>) -> Result<Stored, StoreError> {
-        let stored = on!(self, engine => engine.put_orders(lines, self.forget.clone(), None).await)?;
+        let stored = on!(self, engine => engine.put_orders(lines, false, self.forget.clone(), None).await)?;
+        Ok(stored.unwrap_or_default())
+    }
+
+    /// The same for a chunk that holds all lines of each of its orders: whatever else is stored of these orders goes, but
+    /// for returns that the chunk says nothing of.
+    ///
+    /// # Errors
+    /// When the store cannot answer; nothing of the chunk is kept then.
+    pub async fn replace_orders(&self, lines: Vec<OrderLine>) -> Result<Stored, StoreError> {
+        let stored = on!(self, engine => engine.put_orders(lines, true, self.forget.clone(), None).await)?;
         Ok(stored.unwrap_or_default())
     }
 
@@ -151,6 +178,35 @@ pub(super) struct LineRow {
     pub gift: bool,
 }
 
+/// A line that is stored, by what a new version of its order is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct StoredLine {
+    pub order: i64,
+    pub line: i64,
+    pub member: i64,
+    pub product: i64,
+}
+
+/// Of the lines stored of some orders those that go when these rows are all that the orders have. What `import returns`
+/// brought stays, unless the rows themselves say that some of the product came back.
+pub(super) fn stale(stored: Vec<StoredLine>, rows: &[LineRow]) -> Vec<StoredLine> {
+    let kept: HashSet<(i64, i64)> = rows.iter().map(|row| (row.order, row.line)).collect();
+    let returned: HashSet<(i64, i64)> =
+        rows.iter().filter(|row| row.quantity < 0.0).map(|row| (row.order, row.product)).collect();
+    let goes = |l: &StoredLine| {
+        !kept.contains(&(l.order, l.line)) && (!is_return(l.line) || returned.contains(&(l.order, l.product)))
+    };
+    stored.into_iter().filter(goes).collect()
+}
+
+/// Wakes whoever bought these products, and lets go of what guards held back.
+pub(super) fn wake_buyers(dialect: Dialect, products: &[i64]) -> [Statement; 2] {
+    let buyers = format!("(SELECT member FROM line WHERE product {})", dialect.any("$1"));
+    let wake = format!("UPDATE member SET wake_at = 0 WHERE key IN {buyers}");
+    let release = format!("{RELEASE} AND member IN {buyers}");
+    [wake, release].map(|sql| Statement::new(sql, vec![products.iter().copied().collect()]))
+}
+
 impl LineRow {
     pub fn new(line: OrderLine, member: i64, order: i64, product: i64) -> Self {
         Self {
@@ -169,11 +225,14 @@ impl LineRow {
     }
 }
 
-/// What names a line within its order, for ever: the n-th line of a product is `product key << 20 | n`; a line that the
-/// shop names (or one beyond the millionth) is the first eight bytes of its name's SHA-256, made negative.
+/// What names a line within its order, for ever: the n-th line of a product is `product key << 20 | n`, with [`RETURN`]
+/// when it was brought by `import returns`; a line that the shop names (or one beyond the half-millionth) is the first
+/// eight bytes of its name's SHA-256, made negative.
 fn line_number(identity: &LineIdentity, product: i64) -> i64 {
     let name = match identity {
-        LineIdentity::Nth(n) if *n < 1 << 20 && product < 1 << 43 => return product << 20 | i64::from(*n),
+        LineIdentity::Nth(n) if i64::from(*n) < RETURN && product < 1 << 43 => {
+            return product << 20 | i64::from(*n);
+        }
         LineIdentity::Nth(n) => format!("{n} of {product}"),
         LineIdentity::Named(name) => name.clone(),
     };
@@ -182,6 +241,18 @@ fn line_number(identity: &LineIdentity, product: i64) -> i64 {
         .take(8)
         .fold(0_i64, |number, byte| number << 8 | i64::from(*byte));
     hash | i64::MIN
+}
+
+const RETURN: i64 = 1 << 19;
+
+/// The number of the n-th return of a product in an order; half a million of them are one.
+pub(super) fn return_number(product: i64, nth: u32) -> i64 {
+    product << 20 | RETURN | i64::from(nth).min(RETURN - 1)
+}
+
+/// True when `import returns` brought the line of this number.
+pub(super) fn is_return(line: i64) -> bool {
+    line >= 0 && line & RETURN != 0
 }
 
 /// Leaves the last word on each line, in the order in which history lies; earlier words in the same chunk are counted.

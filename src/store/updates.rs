@@ -1,8 +1,8 @@
 //! Owns what a shop's webhooks say of single orders: that an older word never replaces a newer one, and that an order
 //! said whole leaves no other lines; knows nothing of how they are worded.
 
-use super::history::{LineRow, RELEASE, Stored};
-use super::value::{Dialect, Statement, Value, values};
+use super::history::{RELEASE, Stored};
+use super::value::{Statement, values};
 use super::{Store, StoreError, on};
 use crate::domain::ids::{MemberId, OrderId, Timestamp};
 use crate::domain::order::OrderUpdate;
@@ -27,25 +27,6 @@ impl Fence {
         );
         Statement::new(sql, values![self.order.as_str(), self.number.as_str(), self.at])
     }
-
-    /// Takes away the lines that an order said whole no longer has, and wakes whose they were; the last statement says
-    /// how many there were.
-    pub fn drop_others(&self, kept: &[LineRow], dialect: Dialect) -> Vec<Statement> {
-        if !self.whole {
-            return Vec::new();
-        }
-        let others = format!(
-            "FROM line WHERE order_key = (SELECT key FROM orders WHERE id = $1) AND NOT (line {})",
-            dialect.any("$2")
-        );
-        let lines: Value = kept.iter().map(|row| row.line).collect();
-        let of = |sql: String| Statement::new(sql, vec![self.order.as_str().into(), lines.clone()]);
-        vec![
-            of(format!("UPDATE member SET wake_at = 0 WHERE key IN (SELECT member {others})")),
-            of(format!("{RELEASE} AND member IN (SELECT member {others})")),
-            of(format!("DELETE {others}")),
-        ]
-    }
 }
 
 impl Store {
@@ -56,7 +37,7 @@ impl Store {
     pub async fn put_order(&self, update: OrderUpdate) -> Result<Option<Stored>, StoreError> {
         let OrderUpdate { order, number, at, lines, whole } = update;
         let fence = Some(Fence { order, number, at, whole });
-        on!(self, engine => engine.put_orders(lines, self.forget.clone(), fence).await)
+        on!(self, engine => engine.put_orders(lines, whole, self.forget.clone(), fence).await)
     }
 
     /// The order that the shop's webhooks call so, and who made it.

@@ -103,6 +103,14 @@ impl Dialect {
         }
     }
 
+    /// The real time by the clock of the database, in milliseconds.
+    pub fn real_now(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+            Dialect::Postgres => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+        }
+    }
+
     /// Locks what a query finds and leaves out what another process holds.
     pub fn skip_locked(self, table: &str) -> String {
         match self {

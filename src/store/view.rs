@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::value::{Dialect, Flaw, Row, Statement, Value};
-use super::{MemberKey, StoreError, pauses, rows};
+use super::{MemberKey, StoreError, importing, pauses, rows};
 use crate::domain::ids::{Day, OrderId, ProductKey, Timestamp};
 use crate::domain::member::MemberView;
 use crate::domain::order::Line;
@@ -62,6 +62,8 @@ fn asked(
         ask(jobs_of(&any), Some(caps_since)),
         ask(format!("SELECT member, level, multiplier FROM dropout WHERE member {any}"), None),
         pauses::scopes(dialect, decides),
+        // after the lines: whoever sees a chunk of them sees that it is under way
+        importing::is_under_way(dialect),
     ]
 }
 
@@ -108,14 +110,14 @@ fn jobs_of(any: &str) -> String {
 /// The views from the answers to [`questions`], in key order. A row that cannot be read damages its member's view; only a
 /// pause that cannot be read, which concerns everyone, fails them all.
 pub(super) fn views(answers: Vec<Vec<Row>>, now: Timestamp) -> Result<Views, StoreError> {
-    let [members, lines, suppressions, occasions, jobs, dropout, pauses]: [Vec<Row>; 7] =
-        answers.try_into().map_err(|_| StoreError::corrupt("member", "*", "seven answers make a view"))?;
+    let [members, lines, suppressions, occasions, jobs, dropout, pauses, importing]: [Vec<Row>; 8] =
+        answers.try_into().map_err(|_| StoreError::corrupt("member", "*", "eight answers make a view"))?;
     let paused = pauses.into_iter().map(|mut row| pauses::scope(&mut row));
     let mut paused =
         paused.collect::<Result<Vec<_>, Flaw>>().map_err(|why| StoreError::corrupt("pause", "*", why))?;
     // In order; a person and an endpoint may have paused the same.
     paused.dedup();
-    let mut gathered = Gathered::of(members, &paused)?;
+    let mut gathered = Gathered::of(members, &paused, !importing.is_empty())?;
     let mut last_order: Option<OrderId> = None;
     gathered.each("line", lines, |view, row| add_line(view, row, &mut last_order, now))?;
     gathered.each("suppression", suppressions, |view, row| {
@@ -144,12 +146,13 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn of(members: Vec<Row>, paused: &[PauseScope]) -> Result<Self, StoreError> {
+    fn of(members: Vec<Row>, paused: &[PauseScope], importing: bool) -> Result<Self, StoreError> {
         let mut gathered =
             Self { views: Vec::with_capacity(members.len()), place: HashMap::with_capacity(members.len()) };
         for mut row in members {
             let key = row.key("member")?;
-            let view = bare(&mut row).map(|view| MemberView { pauses: paused.to_vec(), ..view });
+            let of_all = |view| MemberView { pauses: paused.to_vec(), import_under_way: importing, ..view };
+            let view = bare(&mut row).map(of_all);
             gathered.place.insert(key, gathered.views.len());
             gathered
                 .views
@@ -190,6 +193,7 @@ fn bare(row: &mut Row) -> Result<MemberView, Flaw> {
         jobs: Vec::new(),
         dropout: BTreeMap::new(),
         pauses: Vec::new(),
+        import_under_way: false,
         planned_with,
     })
 }

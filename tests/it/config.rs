@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use chrono::TimeDelta;
-use replenish::config::{Channel, Deliver, Environment, Loaded, QueueUrl, RelayUrl, StoreUrl, load};
+use replenish::config::{
+    Channel, ColumnHeader, Deliver, Environment, Loaded, QueueUrl, RelayUrl, StoreUrl, load,
+};
 use replenish::domain::calendar::YearDay;
 use replenish::domain::catalog::Level;
 use replenish::domain::problem::Problem;
@@ -99,7 +101,7 @@ fn overrides_win_over_the_file() {
     assert_eq!(settings.timezone, chrono_tz::Europe::Vienna);
     assert_eq!(settings.queue.concurrency, 8);
     assert_eq!(settings.intake.max_rejects, 0.5);
-    assert_eq!(settings.intake.not_a_purchase, ["void", "退"]);
+    assert_eq!(settings.intake.orders.not_a_purchase, ["void", "退"]);
     assert_eq!(settings.shop.name.as_deref(), Some("404"));
     assert_eq!(settings.http.unsubscribe_key.as_ref().unwrap().expose(), "from the environment");
     assert!(
@@ -296,7 +298,8 @@ do    = "hold"
     let loaded = load_in(&folder, &[("UNSUBSCRIBE_KEY", "k")]);
     let Loaded { settings, rules } = loaded.unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert_eq!(settings.deliver, Deliver::Shadow);
-    assert_eq!(settings.intake.orders.columns["member_id"], "會員編號");
+    let header = &settings.intake.orders.columns["member_id"];
+    assert_eq!(*header, ColumnHeader::One("會員編號".to_owned()));
     let Channel::Webhook(crm) = &settings.channels["crm"] else { panic!("crm is a webhook") };
     assert_eq!((crm.secrets[0].expose(), crm.allow_private_network), ("whsec_c2VjcmV0", true));
     let [care, reminder] = rules.all() else { panic!("{rules:?}") };

@@ -60,6 +60,7 @@ pub fn unknown(member: Member) -> MemberView {
         jobs: vec![],
         stage: None,
         pauses: vec![],
+        import_under_way: false,
         dropout: BTreeMap::new(),
         planned_with: None,
     }

@@ -7,9 +7,8 @@ use clap::ValueEnum;
 
 use crate::cli::ops::import::how_to_read;
 use crate::cli::output::Output;
-use crate::desk::import::Kind;
 use crate::domain::catalog::Level;
-use crate::intake::{Reading, Source};
+use crate::intake::{Kind, Reading, Source};
 use crate::lab::backtest::{Collector, Metrics, Model, Report, Setting, backtest};
 
 /// How well the forecasts would have done on your own past orders, beside naive ways

@@ -12,10 +12,9 @@ use crate::cli::ops::import::{plain_reading, reading};
 use crate::cli::output::{Output, percent, strong};
 use crate::config::{Loaded, Settings};
 use crate::daemon::real_time;
-use crate::desk::import::Kind;
 use crate::domain::member::Purpose;
 use crate::domain::rules::Rules;
-use crate::intake::{IntakeError, Reading, Source};
+use crate::intake::{IntakeError, Kind, Reading, Source};
 use crate::lab::simulate::{
     Collector, Outcome, Past, Report, Setting, Simulation, Sweep, SweepKey, Tally, plain_rules,
 };

@@ -12,12 +12,11 @@ use crate::config::Settings;
 use crate::daemon::{Parts, real_time};
 use crate::desk::feedback::{self, Received};
 use crate::desk::hook::{self, Heard};
-use crate::desk::import::Kind;
 use crate::desk::push::{self, Body, PushError, Pushed};
 use crate::desk::unsubscribe::{self, Choice, Choices};
 use crate::domain::feedback::Feedback;
 use crate::http::Face;
-use crate::intake::{Platform, Reading};
+use crate::intake::{Kind, Platform, Reading};
 
 /// The routes of a process with these parts; those that want a token do nothing without one.
 pub fn router(
@@ -114,7 +113,7 @@ async fn push(
     if rejected > 0 {
         tracing::warn!(kind = word, read, rejected, "records that came in are none");
     }
-    parts.tally.took_in(word, results([stored, replaced, duplicate, rejected, ignored]));
+    parts.tally.took_in(word, results([stored, replaced, duplicate, 0, rejected, ignored]));
     Ok(pushed)
 }
 
@@ -134,18 +133,30 @@ async fn hear(
     };
     let heard =
         heard.inspect_err(|error| tracing::error!(%error, ?from, "a webhook cannot be recorded")).ok()?;
-    let Heard { stored, replaced, duplicate, rejected, ignored, .. } = heard;
-    tracing::debug!(?from, topic, stored, replaced, duplicate, rejected, ignored, "a webhook came in");
-    parts.tally.took_in(Kind::Orders.as_str(), results([stored, replaced, duplicate, rejected, ignored]));
+    let Heard { stored, replaced, duplicate, removed, rejected, ignored, .. } = heard;
+    tracing::debug!(
+        ?from,
+        topic,
+        stored,
+        replaced,
+        duplicate,
+        removed,
+        rejected,
+        ignored,
+        "a webhook came in"
+    );
+    let results = results([stored, replaced, duplicate, removed, rejected, ignored]);
+    parts.tally.took_in(Kind::Orders.as_str(), results);
     Some(heard)
 }
 
-fn results(counts: [u64; 5]) -> [(&'static str, u64); 5] {
-    let [stored, replaced, duplicate, rejected, ignored] = counts;
+fn results(counts: [u64; 6]) -> [(&'static str, u64); 6] {
+    let [stored, replaced, duplicate, removed, rejected, ignored] = counts;
     [
         ("stored", stored),
         ("replaced", replaced),
         ("duplicate", duplicate),
+        ("removed", removed),
         ("rejected", rejected),
         ("ignored", ignored),
     ]

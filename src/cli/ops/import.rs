@@ -9,27 +9,30 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use chrono::TimeDelta;
+use chrono_tz::Tz;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::cli::open::{load, open_store};
+use crate::cli::open::{Invalid, load, open_store};
 use crate::cli::output::Output;
 use crate::cli::support::parse_language;
 use crate::cli::{FAILED, USAGE};
-use crate::config::{self, Intake, Settings};
+use crate::config::{self, ColumnHeader, Environment, Intake, Loaded, Settings, is_shipped};
 use crate::daemon::real_time;
-use crate::desk::import::{Import as FileImport, ImportReport, Kind};
+use crate::desk::import::{Import as FileImport, ImportReport};
 use crate::domain::reason::Language;
-use crate::intake::{DateFormat, Encoding, Format, Reading, Source};
+use crate::intake::{DateFormat, Encoding, Format, Headers, Kind, Layout, Reading, Source};
 use crate::store::Store;
 
-/// Take in orders, members or products from .csv, .jsonl (also with .gz) or .xlsx files; `-` is standard input.
+/// Take in orders, returns, members or products from .csv, .jsonl (also with .gz) or .xlsx files; `-` is standard input.
 ///
-/// Encoding and delimiter are told by the file. The same file again changes nothing; a corrected file replaces what differs. Bad rows go to a rejects file in the
-/// data directory; with more of them than `max_rejects` in the settings allows, nothing of the file is kept.
+/// Encoding and delimiter are told by the file. The same file again changes nothing; a corrected file replaces what
+/// differs. Bad rows go to a rejects file in the data directory; with more of them than `max_rejects` in the settings
+/// allows, nothing of the file is kept.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   replenish import orders export.xlsx --explain
-  replenish import orders orders.csv.gz")]
+  replenish import orders orders.csv.gz
+  replenish import orders orders_export.csv --preset shopify")]
 pub struct Import {
     /// What the files hold
     #[arg(value_enum)]
@@ -43,6 +46,12 @@ pub struct Import {
     /// What the text files are encoded in, in the place of `encoding` in the settings
     #[arg(long, value_name = "ENCODING", value_parser = declared())]
     encoding: Option<Declared>,
+    /// Whose export it is: shopify, shopline, 91app, woocommerce, or a .toml file of your own
+    #[arg(long, value_name = "PRESET")]
+    preset: Option<String>,
+    /// An order in the file replaces all that is stored of it: lines that it no longer has go
+    #[arg(long)]
+    replace_orders: bool,
     /// Tell how each file would be read and what would be rejected; nothing is stored, no settings are needed
     #[arg(long)]
     explain: bool,
@@ -63,6 +72,7 @@ fn declared() -> impl TypedValueParser<Value = Declared> {
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum ImportKind {
     Orders,
+    Returns,
     Members,
     Products,
 }
@@ -83,10 +93,14 @@ impl Import {
             out.note("standard input has no name that says its format: add --format csv or --format jsonl")?;
             return Ok(ExitCode::from(USAGE));
         }
+        if self.replace_orders && self.kind() != Kind::Orders {
+            out.note("--replace-orders is for orders alone")?;
+            return Ok(ExitCode::from(USAGE));
+        }
         if self.explain {
             return self.explain(config, out);
         }
-        let loaded = load(config, None)?;
+        let loaded = load_with(config, self.preset.as_deref())?;
         let store = open_store(&loaded.settings).await?;
         let mut refused = false;
         for file in &self.files {
@@ -114,6 +128,7 @@ impl Import {
             reading: self.declare(reading(settings, kind)),
             rejects_folder: settings.folders.data.join("rejects"),
             max_rejects: settings.intake.max_rejects,
+            replace_orders: self.replace_orders,
             at: real_time(),
             progress: Arc::new(move |pass, bytes| moving.set_position(size * u64::from(pass - 1) + bytes)),
         };
@@ -131,6 +146,7 @@ impl Import {
     fn kind(&self) -> Kind {
         match self.kind {
             ImportKind::Orders => Kind::Orders,
+            ImportKind::Returns => Kind::Returns,
             ImportKind::Members => Kind::Members,
             ImportKind::Products => Kind::Products,
         }
@@ -173,20 +189,53 @@ pub fn plain_reading() -> Reading {
     Reading::plain(chrono_tz::UTC, real_time() + TimeDelta::days(1))
 }
 
+/// Settings and rules, with this preset beneath the settings in the place of theirs.
+fn load_with(config: &Path, preset: Option<&str>) -> anyhow::Result<Loaded> {
+    let mut env: Environment = std::env::vars().collect();
+    if let Some(preset) = preset {
+        env.insert("REPLENISH__INTAKE__PRESET".to_owned(), placed(preset)?);
+    }
+    config::load(config, None, &env).map_err(|problems| Invalid(problems).into())
+}
+
+/// A path of the command line starts where the person stands.
+fn placed(preset: &str) -> std::io::Result<String> {
+    match is_shipped(preset) {
+        true => Ok(preset.to_owned()),
+        false => Ok(std::path::absolute(preset)?.display().to_string()),
+    }
+}
+
 /// How files of this kind are read under these settings.
 pub fn reading(settings: &Settings, kind: Kind) -> Reading {
-    let intake = &settings.intake;
+    reading_of(&settings.intake, settings.timezone, kind)
+}
+
+fn reading_of(intake: &Intake, zone: Tz, kind: Kind) -> Reading {
     let files = match kind {
         Kind::Orders => &intake.orders,
+        Kind::Returns => &intake.returns,
         Kind::Members => &intake.members,
         Kind::Products => &intake.products,
     };
     Reading {
-        columns: files.columns.clone(),
-        not_a_purchase: intake.not_a_purchase.iter().map(|word| word.to_lowercase()).collect(),
+        columns: files.columns.iter().map(|(name, header)| (name.clone(), headers(header))).collect(),
+        not_a_purchase: files.not_a_purchase.clone(),
+        layout: Layout {
+            carry_down: files.carry_down,
+            not_a_line: files.not_a_line.clone(),
+            nobody: files.nobody.clone(),
+        },
         encoding: intake.encoding.map(encoding),
         dates: dates(files.dates),
-        ..Reading::plain(settings.timezone, real_time() + TimeDelta::days(1))
+        ..Reading::plain(zone, real_time() + TimeDelta::days(1))
+    }
+}
+
+fn headers(header: &ColumnHeader) -> Headers {
+    match header {
+        ColumnHeader::One(name) => Headers::from(name.as_str()),
+        ColumnHeader::AnyOf(names) => Headers { names: names.clone(), promised: false },
     }
 }
 
@@ -223,11 +272,8 @@ fn tell(report: &ImportReport, intake: &Intake, out: Output) -> anyhow::Result<(
         report.rejected,
         report.seconds
     ))?;
-    if report.ignored > 0 {
-        out.note(format_args!(
-            "{} rows are of members who were forgotten: nothing of them was kept",
-            report.ignored
-        ))?;
+    for note in &report.notes {
+        out.note(note)?;
     }
     if !report.unknown_columns.is_empty() {
         out.note(format_args!("columns that were not read: {}", report.unknown_columns.join(", ")))?;

@@ -5,6 +5,7 @@ pub mod bounces;
 pub mod check;
 mod face;
 pub mod import;
+pub mod inbox;
 pub mod learn;
 mod moved;
 mod reload;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::cli::open::{Open, archive, forget_key};
 use crate::cli::output::Output;
+use crate::config::Settings;
 use crate::desk::deeds::{self, Mandate};
 use crate::desk::forget::{Forgotten, Places, forget, plan};
 use crate::domain::deed::DeedKind;
@@ -49,14 +50,8 @@ impl ForgetArgs {
                 }
             }
         }
-        let data = &desk.settings.folders.data;
-        let places = Places {
-            rejects: data.join("rejects"),
-            outbox: data.join("outbox"),
-            archive: archive(&desk.settings),
-        };
         let store = desk.store.clone().with_forget_key(forget_key(&desk.settings)?);
-        let done = forget(&store, &places, &member, &self.because, desk.now).await?;
+        let done = forget(&store, &places(&desk.settings), &member, &self.because, desk.now).await?;
         let mandate = Mandate::of(&desk.who).because(Some(self.because));
         deeds::record(&desk.store, desk.now, &mandate, DeedKind::Forget, json!({}), &done).await?;
         if out.is_json() {
@@ -71,6 +66,17 @@ impl ForgetArgs {
             out.note("the ledger is being read: its write-ahead log holds what was erased until the next checkpoint; the same again empties it")?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Where the files lie that may speak of a member.
+fn places(settings: &Settings) -> Places {
+    let data = &settings.folders.data;
+    let refused = settings.intake.inbox.as_ref().map(|inbox| inbox.join("refused"));
+    Places {
+        rejects: std::iter::once(data.join("rejects")).chain(refused).collect(),
+        outbox: data.join("outbox"),
+        archive: archive(settings),
     }
 }
 

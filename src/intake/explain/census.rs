@@ -10,7 +10,7 @@ use super::missing::Missing;
 use crate::domain::catalog::ProductRecord;
 use crate::domain::ids::{Day, Timestamp};
 use crate::domain::member::MemberRecord;
-use crate::domain::order::OrderLine;
+use crate::domain::order::{OrderLine, Return};
 use crate::intake::Record;
 
 /// A kind of record that can be counted.
@@ -101,6 +101,11 @@ impl Census {
         }
     }
 
+    fn stretch(&mut self, at: Timestamp) {
+        let (from, to) = self.span.unwrap_or((at, at));
+        self.span = Some((from.min(at), to.max(at)));
+    }
+
     fn buy(&mut self, member: &str, item: &str, at: Timestamp) {
         let day = Day::of(at, self.zone);
         let last = self.bought.insert(print(&(member, item)), day);
@@ -115,8 +120,7 @@ impl Counted for OrderLine {
         census.members.insert(print(self.member.as_str()));
         census.products.insert(print(self.product.as_str()));
         census.labels.extend(self.category.as_deref().map(print));
-        let (from, to) = census.span.unwrap_or((self.ordered_at, self.ordered_at));
-        census.span = Some((from.min(self.ordered_at), to.max(self.ordered_at)));
+        census.stretch(self.ordered_at);
         if !self.counted {
             census.not_a_purchase += 1;
         } else if self.quantity > 0.0 && !self.gift {
@@ -127,6 +131,21 @@ impl Counted for OrderLine {
 
     fn missing(census: &Census) -> Vec<Missing> {
         Missing::in_orders(census)
+    }
+}
+
+impl Counted for Return {
+    fn count(&self, census: &mut Census) {
+        census.records += 1;
+        census.orders.insert(print(self.order.as_str()));
+        census.products.insert(print(self.product.as_str()));
+        if let Some(at) = self.at {
+            census.stretch(at);
+        }
+    }
+
+    fn missing(_: &Census) -> Vec<Missing> {
+        Vec::new()
     }
 }
 

@@ -7,7 +7,7 @@ mod reasons;
 
 use serde::Serialize;
 
-use super::records::Record;
+use super::records::{Record, Unfit};
 use super::rows::Row;
 use super::{Encoding, Format, Hint, IntakeError, Reading, Records, Source};
 use crate::domain::ids::Timestamp;
@@ -42,8 +42,10 @@ pub struct Explained {
     pub example: Option<(String, Timestamp)>,
     /// Its rows.
     pub read: u64,
-    /// Rows of which nothing would be kept.
+    /// Rows that are no record.
     pub rejected: u64,
+    /// Rows that are right and stand for no record of their own.
+    pub ignored: u64,
     /// Why, the most frequent reason first.
     pub reasons: Vec<Group>,
     /// What its records are about.
@@ -60,7 +62,7 @@ pub struct Explained {
 /// A column that is read.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 pub struct ColumnRead {
-    /// What the file calls it.
+    /// What the file calls it; where several columns may hold it, all of them.
     pub header: String,
     /// What it means.
     pub field: &'static str,
@@ -86,15 +88,16 @@ pub fn explain<R: Counted>(
     let mut records = Records::<R>::open(source, reading, progress)?;
     let (mut census, mut reasons) = (Census::new(reading.zone), Reasons::default());
     let mut samples = vec![Vec::new(); R::FIELDS.len()];
-    let (mut read, mut rejected) = (0, 0);
+    let (mut read, mut rejected, mut ignored) = (0, 0, 0);
     while let Some(record) = records.next(R::understand)? {
         read += 1;
         sample(&records.row, &mut samples);
         match record {
             Ok(record) => record.count(&mut census),
-            Err(reject) => {
+            Err(Unfit::Ignored) => ignored += 1,
+            Err(Unfit::Bad(reason)) => {
                 rejected += 1;
-                reasons.add(&reject);
+                reasons.add(&records.rows.reject(reason));
             }
         }
     }
@@ -111,24 +114,25 @@ pub fn explain<R: Counted>(
         example,
         read,
         rejected,
+        ignored,
         reasons: reasons.sorted(),
-        missing: if rejected == read { vec![Missing::Records] } else { R::missing(&census) },
+        missing: if census.records == 0 { vec![Missing::Records] } else { R::missing(&census) },
         figures: census.figures(),
         hints,
     })
 }
 
-fn columns<R: Record>(names: Vec<Option<String>>, samples: Vec<Vec<String>>) -> Vec<ColumnRead> {
+fn columns<R: Record>(names: Vec<Vec<String>>, samples: Vec<Vec<String>>) -> Vec<ColumnRead> {
     let columns = R::FIELDS.iter().zip(names).zip(samples);
     columns
-        .filter_map(|((field, name), samples)| Some(ColumnRead { header: name?, field: field.name, samples }))
+        .filter(|((_, names), _)| !names.is_empty())
+        .map(|((field, names), samples)| ColumnRead { header: names.join(" / "), field: field.name, samples })
         .collect()
 }
 
 /// Keeps the first values of each field that differ.
 fn sample(row: &Row, samples: &mut [Vec<String>]) {
     for (slot, kept) in samples.iter_mut().enumerate().filter(|(_, kept)| kept.len() < SAMPLES) {
-        let value = row.cell(slot).filter(|value| !value.is_empty());
-        kept.extend(value.filter(|value| !kept.iter().any(|k| k == value)).map(str::to_owned));
+        kept.extend(row.value(slot).filter(|value| !kept.iter().any(|k| k == value)).map(str::to_owned));
     }
 }

@@ -6,11 +6,10 @@ mod woocommerce;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::records::SoFar;
+use super::records::{SoFar, Unfit, known_by};
 use super::rows::{Bad, Row};
-use super::{Format, Reading, Record, events};
+use super::{Format, Layout, Reading, Record};
 use crate::domain::ids::Timestamp;
-use crate::domain::member::MemberRecord;
 use crate::domain::order::{OrderLine, OrderUpdate};
 use crate::domain::reply::redacted;
 
@@ -29,8 +28,8 @@ type Read = fn(&str, &[u8], &Reading) -> Result<Told, Bad>;
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant)] // one at a time
 pub enum Told {
-    /// An order as it is now, and how its buyer is reached, where that is said.
-    Order(OrderUpdate, Option<MemberRecord>),
+    /// An order as it is now.
+    Order(OrderUpdate),
     /// Pieces of an order came back. Only the shop's number of it is said: who finds it fills in order and member.
     Returned {
         /// As [`OrderUpdate::number`].
@@ -54,7 +53,7 @@ impl Platform {
             Platform::WooCommerce => (woocommerce::read, woocommerce::NOTHING_BOUGHT),
         };
         // The shop's own words mean what they mean, whatever the settings say of files.
-        let mut reading = reading.clone();
+        let mut reading = Reading { layout: Layout::default(), ..reading.clone() };
         reading.not_a_purchase.extend(nothing.iter().map(|word| (*word).to_owned()));
         read(topic, body, &reading).map_err(|bad| redacted(&bad))
     }
@@ -91,36 +90,24 @@ fn other_topic(topic: &str) -> Told {
 }
 
 /// An order with all its lines.
-fn whole(number: String, at: Timestamp, lines: Vec<OrderLine>, contact: Option<MemberRecord>) -> Told {
+fn whole(number: String, at: Timestamp, lines: Vec<OrderLine>) -> Told {
     match lines.first().map(|line| line.order.clone()) {
-        Some(order) => Told::Order(OrderUpdate { order, number, at, lines, whole: true }, contact),
+        Some(order) => Told::Order(OrderUpdate { order, number, at, lines, whole: true }),
         None => Told::Nothing("the order has no lines".to_owned()),
     }
 }
 
-/// Fewer digits are no telephone number.
-const FEWEST_DIGITS: usize = 6;
-
-/// Who is known by no number of the shop's is known by e-mail, else by phone: as the shop's exports are read.
-fn buyer(email: Option<&str>, phone: Option<&str>) -> Option<String> {
-    let email = email.filter(|email| events::is_address(email)).map(str::to_lowercase);
-    let digits = |phone: &str| phone.chars().filter(char::is_ascii_digit).collect::<String>();
-    email.or_else(|| phone.map(digits).filter(|digits| digits.len() >= FEWEST_DIGITS))
-}
-
-fn contact(member: &str, email: Option<&str>, so_far: &mut SoFar<'_>) -> Result<Option<MemberRecord>, Bad> {
-    let email = email.filter(|email| events::is_address(email));
-    email.map(|email| understood(&[("member_id", Some(member)), ("email", Some(email))], so_far)).transpose()
-}
-
-/// The record that these cells make, each under the name of its field.
-fn understood<R: Record>(cells: &[(&str, Option<&str>)], so_far: &mut SoFar<'_>) -> Result<R, Bad> {
+/// The order line that these cells make, each under the name of its field.
+fn line(cells: &[(&str, Option<&str>)], so_far: &mut SoFar<'_>) -> Result<OrderLine, Bad> {
     let cell = |name: &str| cells.iter().find(|(field, _)| *field == name).and_then(|(_, cell)| *cell);
-    let row = Row::of(R::FIELDS.iter().map(|field| cell(field.name)));
+    let mut row = Row::of(OrderLine::FIELDS.iter().map(|field| cell(field.name)));
     if row.holds_nul() {
         return Err("holds a NUL character".to_owned());
     }
-    R::understand(&row, so_far)
+    OrderLine::understand(&mut row, so_far).map_err(|unfit| match unfit {
+        Unfit::Bad(reason) => reason,
+        Unfit::Ignored => "is no order line".to_owned(),
+    })
 }
 
 fn time(name: &str, text: &str) -> Result<Timestamp, Bad> {

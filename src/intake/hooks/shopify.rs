@@ -5,10 +5,7 @@
 
 use serde::Deserialize;
 
-use super::{
-    Bad, Format, Reading, SoFar, Text, Told, buyer, contact, first, other_topic, parse, time, understood,
-    whole,
-};
+use super::{Bad, Format, Reading, SoFar, Text, Told, first, known_by, other_topic, parse, time, whole};
 use crate::domain::order::OrderLine;
 
 /// Financial states in which nothing was bought, and our word for an order that was cancelled.
@@ -93,13 +90,13 @@ fn order(order: Order, reading: &Reading) -> Result<Told, Bad> {
     let customer = order.customer.unwrap_or_default();
     let email = first([order.email, order.contact_email, customer.email]);
     let phone = first([order.phone, customer.phone]);
-    let Some(member) = buyer(email.as_deref(), phone.as_deref()) else {
+    let Some(member) = known_by(email.as_deref(), phone.as_deref()) else {
         return Ok(Told::Nothing("the order names neither an e-mail address nor a phone".to_owned()));
     };
     let name = order.name.into_text();
     let status = order.cancelled_at.map(|_| CANCELLED.to_owned()).or(order.financial_status);
     let mut so_far = SoFar::new(reading, Format::Jsonl);
-    let head = Head { order: &name, member: &member, status: status.as_deref() };
+    let head = Head { order: &name, member: &member, email: email.as_deref(), status: status.as_deref() };
     let mut lines = Vec::new();
     for item in &order.line_items {
         lines.push(head.bought(item, &order.created_at, &mut so_far)?);
@@ -107,14 +104,13 @@ fn order(order: Order, reading: &Reading) -> Result<Told, Bad> {
     for refund in &order.refunds {
         lines.extend(head.returned(refund, &order.line_items, &mut so_far)?);
     }
-    let contact = contact(&member, email.as_deref(), &mut so_far)?;
-    Ok(whole(number(order.id), time("updated_at", &order.updated_at)?, lines, contact))
+    Ok(whole(number(order.id), time("updated_at", &order.updated_at)?, lines))
 }
 
 fn refund(refund: Refund, reading: &Reading) -> Result<Told, Bad> {
     let number = refund.order_id.clone().map(number).ok_or("order_id: is missing")?;
     // Only who finds the order knows these.
-    let head = Head { order: &number, member: &number, status: None };
+    let head = Head { order: &number, member: &number, email: None, status: None };
     let lines = head.returned(&refund, &[], &mut SoFar::new(reading, Format::Jsonl))?;
     if lines.is_empty() {
         return Ok(Told::Nothing("the refund gives back money, and no pieces".to_owned()));
@@ -126,6 +122,7 @@ fn refund(refund: Refund, reading: &Reading) -> Result<Told, Bad> {
 struct Head<'h> {
     order: &'h str,
     member: &'h str,
+    email: Option<&'h str>,
     status: Option<&'h str>,
 }
 
@@ -168,6 +165,7 @@ impl Head<'_> {
         let cells = [
             ("order_id", Some(self.order)),
             ("member_id", Some(self.member)),
+            ("email", self.email),
             ("product_id", product.as_deref()),
             ("ordered_at", Some(at)),
             ("quantity", Some(quantity.as_str())),
@@ -175,6 +173,6 @@ impl Head<'_> {
             ("line", line.as_deref()),
             ("status", self.status),
         ];
-        understood(&cells, so_far)
+        super::line(&cells, so_far)
     }
 }

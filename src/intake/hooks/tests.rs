@@ -15,9 +15,9 @@ fn told(from: Platform, topic: &str, body: &Value) -> Result<Told, String> {
     from.read(topic, body.to_string().as_bytes(), &reading())
 }
 
-fn update(told: Result<Told, String>) -> (OrderUpdate, Option<MemberRecord>) {
+fn update(told: Result<Told, String>) -> OrderUpdate {
     match told {
-        Ok(Told::Order(update, contact)) => (update, contact),
+        Ok(Told::Order(update)) => update,
         other => panic!("{other:?}"),
     }
 }
@@ -46,7 +46,7 @@ fn with(mut body: Value, changes: Value) -> Value {
 
 #[test]
 fn an_order_of_shopify_is_named_as_in_its_export() {
-    let (order, contact) = update(told(Platform::Shopify, "orders/create", &shopify()));
+    let order = update(told(Platform::Shopify, "orders/create", &shopify()));
     assert_eq!((order.order.as_str(), order.number.as_str()), ("#1001", "shopify:820982911946154508"));
     assert_eq!((order.at, order.whole), ("2026-03-02T07:21:30Z".parse().unwrap(), true));
     let lines: Vec<_> = order.lines.iter().map(|l| (l.product.as_str(), &l.line, l.quantity)).collect();
@@ -55,20 +55,16 @@ fn an_order_of_shopify_is_named_as_in_its_export() {
     let line = &order.lines[0];
     assert_eq!((line.member.as_str(), line.unit_price), ("amy@shop.example", Some(9.5)));
     assert_eq!((line.ordered_at, line.counted), ("2026-03-02T07:20:00Z".parse().unwrap(), true));
-    let contact = contact.unwrap();
-    assert_eq!(
-        (contact.id.as_str(), contact.email.as_deref()),
-        ("amy@shop.example", Some("Amy@Shop.example"))
-    );
-    assert_eq!(contact.consent, None, "an order is no consent");
+    assert!(order.lines.iter().all(|line| line.email.as_deref() == Some("Amy@Shop.example")));
 }
 
 #[test]
 fn who_gave_no_address_is_known_by_phone_and_who_gave_neither_is_nobody() {
     let nobody = json!({"email": null, "customer": null});
     let by_phone = with(with(shopify(), nobody.clone()), json!({"phone": "+886 912-345-678"}));
-    let (order, contact) = update(told(Platform::Shopify, "orders/paid", &by_phone));
-    assert_eq!((order.lines[0].member.as_str(), contact), ("886912345678", None));
+    let order = update(told(Platform::Shopify, "orders/paid", &by_phone));
+    let line = &order.lines[0];
+    assert_eq!((line.member.as_str(), line.email.as_deref()), ("886912345678", None));
     let told = told(Platform::Shopify, "orders/paid", &with(shopify(), nobody));
     assert!(matches!(&told, Ok(Told::Nothing(why)) if why.contains("neither")), "{told:?}");
 }
@@ -85,7 +81,7 @@ fn what_bought_nothing_is_kept_and_does_not_count() {
         (json!({"financial_status": "authorized"}), "authorized", false),
     ];
     for (changes, status, counted) in cases {
-        let (order, _) = update(told(Platform::Shopify, "orders/updated", &with(shopify(), changes)));
+        let order = update(told(Platform::Shopify, "orders/updated", &with(shopify(), changes)));
         for line in order.lines {
             assert_eq!((line.status.as_deref(), line.counted), (Some(status), counted));
         }
@@ -109,7 +105,7 @@ fn a_refund_is_the_same_line_by_itself_and_within_its_order() {
         other => panic!("{other:?}"),
     };
     let order = with(shopify(), json!({"refunds": [refund()], "financial_status": "partially_refunded"}));
-    let (order, _) = update(told(Platform::Shopify, "orders/updated", &order));
+    let order = update(told(Platform::Shopify, "orders/updated", &order));
     assert_eq!((alone.len(), order.lines.len()), (1, 4));
     let within = &order.lines[3];
     assert_eq!((&alone[0].line, alone[0].quantity), (&within.line, -1.0));
@@ -122,7 +118,7 @@ fn a_refund_is_the_same_line_by_itself_and_within_its_order() {
 #[test]
 fn what_is_void_takes_its_refunds_along() {
     let order = with(shopify(), json!({"refunds": [refund()], "financial_status": "refunded"}));
-    let (order, _) = update(told(Platform::Shopify, "orders/updated", &order));
+    let order = update(told(Platform::Shopify, "orders/updated", &order));
     // counted, the refund would take back an earlier purchase
     assert!(order.lines.iter().all(|line| !line.counted));
 }
@@ -142,17 +138,17 @@ fn woocommerce() -> Value {
 
 #[test]
 fn an_order_of_woocommerce_is_its_customers_or_its_addresss() {
-    let (order, contact) = update(told(Platform::WooCommerce, "order.created", &woocommerce()));
+    let order = update(told(Platform::WooCommerce, "order.created", &woocommerce()));
     assert_eq!((order.order.as_str(), order.number.as_str()), ("727", "woocommerce:727"));
     assert_eq!(order.at, "2026-03-02T07:20:05Z".parse::<Timestamp>().unwrap());
     let lines: Vec<_> = order.lines.iter().map(|l| (l.product.as_str(), l.quantity, l.unit_price)).collect();
     assert_eq!(lines, [("BEANS", 2.0, Some(9.5)), ("Tea", 1.0, Some(3.0))]);
     assert_eq!(order.lines[0].member.as_str(), "26");
     assert_eq!(order.lines[0].ordered_at, "2026-03-02T07:20:00Z".parse::<Timestamp>().unwrap());
-    assert_eq!(contact.unwrap().email.as_deref(), Some("amy@shop.example"));
+    assert_eq!(order.lines[0].email.as_deref(), Some("amy@shop.example"));
 
     let guest = with(woocommerce(), json!({"customer_id": 0, "number": "W-727"}));
-    let (order, _) = update(told(Platform::WooCommerce, "order.restored", &guest));
+    let order = update(told(Platform::WooCommerce, "order.restored", &guest));
     assert_eq!((order.lines[0].member.as_str(), order.order.as_str()), ("amy@shop.example", "W-727"));
     assert_eq!(order.number, "woocommerce:727");
 }
@@ -171,7 +167,7 @@ fn states_of_woocommerce_count_or_do_not() {
     ];
     for (status, counted) in states {
         let body = with(woocommerce(), json!({ "status": status }));
-        let (order, _) = update(told(Platform::WooCommerce, "order.updated", &body));
+        let order = update(told(Platform::WooCommerce, "order.updated", &body));
         assert!(order.lines.iter().all(|l| l.counted == counted && l.status.as_deref() == Some(status)));
     }
 }

@@ -3,8 +3,7 @@
 use serde::Deserialize;
 
 use super::{
-    Bad, Format, Reading, SoFar, Text, Told, buyer, contact, first, other_topic, parse, time, understood,
-    whole,
+    Bad, Format, Reading, SoFar, Text, Told, first, known_by, line, other_topic, parse, time, whole,
 };
 
 /// Order states in which nothing was bought. An order `on-hold` waits for a transfer that mostly comes: silence is right.
@@ -60,7 +59,7 @@ fn number(id: &str) -> String {
 fn order(order: Order, reading: &Reading) -> Result<Told, Bad> {
     let (email, phone) = (first([order.billing.email]), first([order.billing.phone]));
     let registered = first([order.customer_id]).filter(|id| id != "0");
-    let Some(member) = registered.or_else(|| buyer(email.as_deref(), phone.as_deref())) else {
+    let Some(member) = registered.or_else(|| known_by(email.as_deref(), phone.as_deref())) else {
         return Ok(Told::Nothing("the order names no customer, no e-mail address and no phone".to_owned()));
     };
     let id = order.id.into_text();
@@ -74,17 +73,17 @@ fn order(order: Order, reading: &Reading) -> Result<Told, Bad> {
         let cells = [
             ("order_id", Some(name.as_str())),
             ("member_id", Some(member.as_str())),
+            ("email", email.as_deref()),
             ("product_id", product.as_deref()),
             ("ordered_at", Some(created.as_str())),
             ("quantity", Some(quantity.as_str())),
             ("unit_price", price.as_deref()),
             ("status", Some(order.status.as_str())),
         ];
-        lines.push(understood(&cells, &mut so_far)?);
+        lines.push(line(&cells, &mut so_far)?);
     }
-    let contact = contact(&member, email.as_deref(), &mut so_far)?;
     let at = order.date_modified_gmt.map_or(created, |modified| in_utc(&modified));
-    Ok(whole(number(&id), time("date_modified_gmt", &at)?, lines, contact))
+    Ok(whole(number(&id), time("date_modified_gmt", &at)?, lines))
 }
 
 /// Times of the shop carry no offset: these are in UTC.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono_tz::Tz;
 
-use super::{MEMBER_ID, Record, SoFar, cell, of};
+use super::{MEMBER_ID, Record, SoFar, Unfit, cell, contact, labels, of};
 use crate::domain::member::{MemberRecord, Purpose};
 use crate::intake::columns::{Field, Shape};
 use crate::intake::rows::{Bad, Row};
@@ -12,7 +12,7 @@ use crate::intake::rows::{Bad, Row};
 impl Record for MemberRecord {
     const KIND: &'static str = "members";
     const FIELDS: &'static [Field] = &[
-        MEMBER_ID,
+        MEMBER_ID.unless(&["email", "phone"]),
         Field::optional("email", "mail, email address, 電子郵件, 電子郵件地址, 電子信箱, 信箱, 電郵"),
         Field::optional(
             "name",
@@ -36,11 +36,28 @@ impl Record for MemberRecord {
         ),
         Field::optional("subscribed_items", "subscriptions, subscribed, 訂閱商品, 定期購商品")
             .shaped(Shape::List),
+        Field::mapped("phone"),
     ];
 
-    fn understand(row: &Row, so_far: &mut SoFar<'_>) -> Result<Self, Bad> {
-        let [id, email, name, locale, timezone, region, tags, consent, contacts, joined, expires, subscribed] =
-            row.cells();
+    fn understand(row: &mut Row, so_far: &mut SoFar<'_>) -> Result<Self, Unfit> {
+        if so_far.is_mapped("email") || so_far.is_mapped("phone") {
+            contact::stand_in(row, &WHO, &so_far.reading.layout.nobody);
+        }
+        let [
+            id,
+            email,
+            name,
+            locale,
+            timezone,
+            region,
+            tags,
+            consent,
+            contacts,
+            joined,
+            expires,
+            subscribed,
+            phone,
+        ] = row.cells();
         let times = &mut so_far.times;
         Ok(Self {
             id: of("member_id", cell::id(id))?.into(),
@@ -49,15 +66,18 @@ impl Record for MemberRecord {
             locale: cell::text(locale),
             zone: of("timezone", cell::or_clear(timezone, zone))?,
             region: cell::text(region),
-            tags: tags.map(set),
+            tags: tags.map(labels),
             consent: of("consent", consent.map(purposes).transpose())?,
             contacts: of("contacts", contacts.map(points).transpose())?,
+            phone: cell::text(phone.map(cell::unmarked)),
             joined_at: of("joined_at", cell::or_clear(joined, |c| times.past(c)))?,
             membership_expires_at: of("membership_expires_at", cell::or_clear(expires, |c| times.any(c)))?,
             subscribed_items: subscribed.map(set),
         })
     }
 }
+
+const WHO: contact::Slots = contact::Slots { member: 0, email: 1, phone: 12 };
 
 fn set(cell: &str) -> BTreeSet<String> {
     cell::parts(cell).map(str::to_owned).collect()
@@ -70,8 +90,13 @@ fn zone(cell: &str) -> Result<Tz, Bad> {
 fn purposes(cell: &str) -> Result<BTreeSet<Purpose>, Bad> {
     let known = [Purpose::Reminder, Purpose::Care];
     let purpose = |word: &str| known.into_iter().find(|p| p.as_str().eq_ignore_ascii_case(word));
-    let told =
-        |word: &str| format!("{} is neither reminder nor care; leave it empty for none", cell::shown(word));
+    // Many shops ask one question for everything.
+    if let Ok(Some(agreed)) = cell::boolean(Some(cell)) {
+        return Ok(if agreed { known.into() } else { BTreeSet::new() });
+    }
+    let told = |word: &str| {
+        format!("{} is neither reminder nor care, yes nor no; leave it empty for none", cell::shown(word))
+    };
     cell::parts(cell).map(|word| purpose(word).ok_or_else(|| told(word))).collect()
 }
 

@@ -1,10 +1,14 @@
 //! Owns understanding: the cells of a row into a record, or the reason why it is none; knows nothing of files.
 
 mod cell;
+mod contact;
+mod hanging;
 mod member;
 mod nth;
 mod order;
 mod product;
+mod returned;
+mod state;
 mod time;
 
 use std::borrow::Borrow;
@@ -13,27 +17,72 @@ use super::columns::Field;
 use super::rows::{Bad, Row};
 use super::{Format, Reading};
 use crate::domain::ids::{MemberId, OrderId};
+use hanging::Above;
 use nth::Nth;
+use state::{Refunds, Words};
 use time::Times;
 
+pub use contact::known_by;
 pub use order::OrderRow;
 pub use time::{DateFormat, Look, Looks};
 
-/// A kind of record that files hold: [`OrderLine`], [`MemberRecord`], [`ProductRecord`]. A closed set.
+/// What the files of a shop hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Kind {
+    Orders,
+    Returns,
+    Members,
+    Products,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 4] = [Kind::Orders, Kind::Returns, Kind::Members, Kind::Products];
+
+    /// The word in commands, settings, JSON and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Orders => "orders",
+            Kind::Returns => "returns",
+            Kind::Members => "members",
+            Kind::Products => "products",
+        }
+    }
+}
+
+/// Why a row is no record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfit {
+    /// Something is wrong with it.
+    Bad(Bad),
+    /// It stands for nothing of its own.
+    Ignored,
+}
+
+impl From<Bad> for Unfit {
+    fn from(reason: Bad) -> Self {
+        Unfit::Bad(reason)
+    }
+}
+
+/// A kind of record that files hold: [`OrderLine`], [`Return`], [`MemberRecord`], [`ProductRecord`]. A closed set.
 ///
 /// [`OrderLine`]: crate::domain::order::OrderLine
+/// [`Return`]: crate::domain::order::Return
 /// [`MemberRecord`]: crate::domain::member::MemberRecord
 /// [`ProductRecord`]: crate::domain::catalog::ProductRecord
 pub trait Record: Sized {
-    /// Its name in commands and settings: `orders`, `members`, `products`.
+    /// Its name in commands and settings: `orders`, `returns`, `members`, `products`.
     const KIND: &'static str;
     #[doc(hidden)]
     const FIELDS: &'static [Field];
     #[doc(hidden)]
-    fn understand(row: &Row, so_far: &mut SoFar<'_>) -> Result<Self, Bad>;
+    fn understand(row: &mut Row, so_far: &mut SoFar<'_>) -> Result<Self, Unfit>;
     /// What is wrong with a row of which nothing is to be kept.
     #[doc(hidden)]
-    fn check(row: &Row, so_far: &mut SoFar<'_>) -> Result<(), Bad> {
+    fn check(row: &mut Row, so_far: &mut SoFar<'_>) -> Result<(), Unfit> {
         Self::understand(row, so_far).map(drop)
     }
 }
@@ -45,13 +94,38 @@ pub struct SoFar<'a> {
     nth: Nth,
     order: Option<OrderId>,
     member: Option<MemberId>,
+    /// What stood in the rows above, for those that hang on them.
+    above: Above,
+    not_a_purchase: Words,
+    not_a_line: Words,
+    refunds: Refunds,
 }
 
 impl<'a> SoFar<'a> {
     /// At the beginning of a file.
     pub fn new(reading: &'a Reading, format: Format) -> Self {
         let times = Times::new(reading.zone, reading.latest, reading.dates, format == Format::Xlsx);
-        Self { reading, times, nth: Nth::default(), order: None, member: None }
+        Self {
+            reading,
+            times,
+            nth: Nth::default(),
+            order: None,
+            member: None,
+            above: Above::default(),
+            not_a_purchase: Words::of(&reading.not_a_purchase),
+            not_a_line: Words::of(&reading.layout.not_a_line),
+            refunds: Refunds::default(),
+        }
+    }
+
+    /// Orders of which a part was refunded.
+    pub fn partly_refunded(&self) -> u64 {
+        self.refunds.partly
+    }
+
+    /// True when the settings say which column this is.
+    fn is_mapped(&self, field: &str) -> bool {
+        self.reading.columns.contains_key(field)
     }
 
     /// The form of dates that was declared.
@@ -78,11 +152,21 @@ fn of<T>(field: &str, understood: Result<T, Bad>) -> Result<T, Bad> {
     understood.map_err(|reason| format!("{field}: {reason}"))
 }
 
+/// Tags: `a;b;c`; where there is no semicolon, `a, b, c`, as many shops write them.
+fn labels<T: FromIterator<String>>(cell: &str) -> T {
+    let sign = if cell.contains(';') { ';' } else { ',' };
+    cell.split(sign).map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
+}
+
 const MEMBER_ID: Field = Field::required(
     "member_id",
     "member, member no, member no., member number, customer_id, customer, customer no, \
      customer no., customer number, user_id, client_id, buyer_id, 會員編號, 會員代號, 會員號碼, 會員序號, 會員ID, 顧客編號, \
      顧客代號, 顧客ID, 客戶編號, 客戶代號, 客戶ID",
+);
+const ORDER_ID: Field = Field::required(
+    "order_id",
+    "order, order no, order no., order number, order #, 訂單編號, 訂單號碼, 訂單單號, 訂單代號, 訂單ID",
 );
 const PRODUCT_ID: Field = Field::required(
     "product_id",

@@ -1,19 +1,16 @@
 //! Owns how a row becomes an order line; knows nothing of files.
 
-use super::{CATEGORY, MEMBER_ID, PRODUCT_ID, Record, SoFar, cell, of, shared};
+use super::{CATEGORY, MEMBER_ID, ORDER_ID, PRODUCT_ID, Record, SoFar, Unfit, cell, contact, of, shared};
 use crate::domain::ids::Timestamp;
 use crate::domain::order::{LineIdentity, OrderLine};
 use crate::intake::columns::Field;
-use crate::intake::rows::{Bad, Row};
+use crate::intake::rows::Row;
 
 impl Record for OrderLine {
     const KIND: &'static str = "orders";
     const FIELDS: &'static [Field] = &[
-        Field::required(
-            "order_id",
-            "order, order no, order no., order number, order #, 訂單編號, 訂單號碼, 訂單單號, 訂單代號, 訂單ID",
-        ),
-        MEMBER_ID,
+        ORDER_ID,
+        MEMBER_ID.unless(&["email", "phone"]),
         PRODUCT_ID,
         Field::required(
             "ordered_at",
@@ -40,13 +37,22 @@ impl Record for OrderLine {
             "delivered, delivered on, delivered date, 送達日期, 送達時間, 到貨日期, 到貨時間, 配達日期",
         ),
         Field::optional("gift", "is gift, as gift, 送禮, 是否送禮, 贈禮"),
+        // What shops' exports say besides: these stand nowhere unless the settings, or their preset, say so.
+        Field::mapped("email"),
+        Field::mapped("phone"),
+        Field::mapped("row_kind"),
+        Field::mapped("payment_status"),
+        Field::mapped("delivery_status"),
+        Field::mapped("cancelled_at"),
+        Field::mapped("refunded"),
+        Field::mapped("total"),
     ];
 
-    fn understand(row: &Row, so_far: &mut SoFar<'_>) -> Result<Self, Bad> {
+    fn understand(row: &mut Row, so_far: &mut SoFar<'_>) -> Result<Self, Unfit> {
         OrderRow::of(row, so_far).map(|line| line.keep(so_far))
     }
 
-    fn check(row: &Row, so_far: &mut SoFar<'_>) -> Result<(), Bad> {
+    fn check(row: &mut Row, so_far: &mut SoFar<'_>) -> Result<(), Unfit> {
         OrderRow::of(row, so_far).map(drop)
     }
 }
@@ -69,16 +75,22 @@ pub struct OrderRow<'r> {
     pub counted: bool,
     pub delivered_at: Option<Timestamp>,
     pub gift: bool,
+    /// The buyer's address, where the settings say that a column is one.
+    pub email: Option<&'r str>,
 }
 
 impl<'r> OrderRow<'r> {
     /// The order line that a row holds, or why it holds none.
-    pub(in crate::intake) fn of(row: &'r Row, so_far: &mut SoFar<'_>) -> Result<Self, Bad> {
+    pub(in crate::intake) fn of(row: &'r mut Row, so_far: &mut SoFar<'_>) -> Result<Self, Unfit> {
+        complete(row, so_far)?;
+        let row: &'r Row = row;
         let [order, member, product, ordered, category, quantity, price, line, status, delivered, gift] =
             row.cells();
-        let (status, delivered) = (cell::known(status), cell::known(delivered));
+        let delivered = cell::known(delivered);
+        let order = of("order_id", cell::id(order))?;
+        let (status, counted) = state(row, order, cell::known(status), so_far);
         Ok(Self {
-            order: of("order_id", cell::id(order))?,
+            order,
             member: of("member_id", cell::id(member))?,
             product: of("product_id", cell::id(product))?,
             ordered_at: of("ordered_at", so_far.times.past(ordered.unwrap_or_default()))?,
@@ -86,8 +98,9 @@ impl<'r> OrderRow<'r> {
             unit_price: of("unit_price", cell::money(price))?,
             delivered_at: of("delivered_at", delivered.map(|c| so_far.times.past(c)).transpose())?,
             gift: of("gift", cell::boolean(gift))?.unwrap_or(false),
-            counted: status.is_none_or(|word| counts(word, &so_far.reading.not_a_purchase)),
+            counted,
             status,
+            email: row.value(EMAIL).and_then(contact::address),
             category: cell::known(category),
             line: cell::known(line),
         })
@@ -108,10 +121,57 @@ impl<'r> OrderRow<'r> {
             status: self.status.map(str::to_owned),
             delivered_at: self.delivered_at,
             gift: self.gift,
+            email: self.email.map(str::to_owned),
         }
     }
 }
 
-fn counts(status: &str, not_a_purchase: &[String]) -> bool {
-    !not_a_purchase.contains(&status.to_lowercase())
+/// Slots of the fields.
+const ORDER: usize = 0;
+const PRODUCT: usize = 2;
+const EMAIL: usize = 11;
+const ROW_KIND: usize = 13;
+const WHO: contact::Slots = contact::Slots { member: 1, email: EMAIL, phone: 12 };
+/// What a whole order has: member, time, status, delivery, e-mail, telephone, payment, delivery status, end, refund, total.
+const OF_THE_ORDER: [usize; 11] = [1, 3, 8, 9, 11, 12, 14, 15, 16, 17, 18];
+
+/// Fills in what stands elsewhere: in the rows above, or under the buyer's address. A row that is no order line is no
+/// record: one whose kind says so, and a further row of an order that names no product.
+fn complete(row: &mut Row, so_far: &mut SoFar<'_>) -> Result<(), Unfit> {
+    let layout = &so_far.reading.layout;
+    let goes_on = layout.carry_down && so_far.above.carry_down(row, ORDER, &OF_THE_ORDER);
+    let is_no_line = row.value(ROW_KIND).is_some_and(|kind| so_far.not_a_line.hold(kind));
+    if is_no_line || goes_on && row.value(PRODUCT).is_none() {
+        return Err(Unfit::Ignored);
+    }
+    if row.value(EMAIL).is_some() || row.value(WHO.phone).is_some() || !layout.nobody.is_empty() {
+        contact::stand_in(row, &WHO, &layout.nobody);
+    }
+    Ok(())
+}
+
+/// The word that tells most of the order, and whether it is a purchase: any word or amount may say that it is none.
+fn state<'r>(
+    row: &'r Row,
+    order: &str,
+    status: Option<&'r str>,
+    so_far: &mut SoFar<'_>,
+) -> (Option<&'r str>, bool) {
+    let more @ [payment, delivery, cancelled, refunded, total] =
+        [14, 15, 16, 17, 18].map(|slot| row.value(slot));
+    if status.is_none() && more.iter().all(Option::is_none) {
+        return (None, true);
+    }
+    let words = [status, payment, delivery];
+    if let Some(void) = words.into_iter().flatten().find(|word| so_far.not_a_purchase.hold(word)) {
+        return (Some(void), false);
+    }
+    let word = words.into_iter().flatten().next();
+    if cancelled.is_some() {
+        return (Some("cancelled"), false);
+    }
+    match so_far.refunds.of(order, refunded, total, &words) {
+        true => (Some("refunded"), false),
+        false => (word, true),
+    }
 }

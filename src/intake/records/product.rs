@@ -1,6 +1,6 @@
 //! Owns how a row becomes a product record; knows nothing of files.
 
-use super::{CATEGORY, PRODUCT_ID, Record, SoFar, cell, of};
+use super::{CATEGORY, PRODUCT_ID, Record, SoFar, Unfit, cell, labels, of};
 use crate::domain::catalog::ProductRecord;
 use crate::domain::ids::ProductId;
 use crate::intake::columns::{Field, Shape};
@@ -23,7 +23,12 @@ impl Record for ProductRecord {
         Field::optional("caution", "cautions, warning, 注意事項, 警語"),
     ];
 
-    fn understand(row: &Row, _: &mut SoFar<'_>) -> Result<Self, Bad> {
+    fn understand(row: &mut Row, so_far: &mut SoFar<'_>) -> Result<Self, Unfit> {
+        let goes_on =
+            so_far.reading.layout.carry_down && so_far.above.carry_down(row, GROUP, &OF_ALL_VARIANTS);
+        if goes_on && row.value(ID).is_none() {
+            return Err(Unfit::Ignored);
+        }
         let [id, name, category, group, tags, supply, contains, url, in_stock, replenishable, tip, caution] =
             row.cells();
         let id: ProductId = of("product_id", cell::id(id))?.into();
@@ -31,7 +36,7 @@ impl Record for ProductRecord {
             name: cell::text(name),
             category: cell::text(category),
             group: cell::text(group),
-            tags: tags.map(|tags| cell::parts(tags).map(str::to_owned).collect()),
+            tags: tags.map(labels),
             days_supply: of("days_supply", cell::or_clear(supply, above_zero))?,
             contains: of("contains", contains.map(|kit| parts(kit, &id)).transpose())?,
             url: cell::text(url),
@@ -43,6 +48,12 @@ impl Record for ProductRecord {
         })
     }
 }
+
+/// Slots of the fields.
+const ID: usize = 0;
+const GROUP: usize = 3;
+/// What variants of one product share: name, category, tags, url, usage tip, caution.
+const OF_ALL_VARIANTS: [usize; 6] = [1, 2, 4, 7, 10, 11];
 
 fn above_zero(cell: &str) -> Result<f64, Bad> {
     let number = cell::number(Some(cell))?.filter(|n| *n > 0.0);

@@ -18,7 +18,7 @@ pub struct CsvRows<'a> {
     /// True when a row may end before its last empty cells, as those of sheets do.
     ragged: bool,
     slots: usize,
-    /// Slot and column of every field that the file has.
+    /// Slot and column of every field that the file has; of a field with several columns the first choice first.
     columns: Vec<(usize, usize)>,
     /// The header, and its line.
     pub header: Vec<String>,
@@ -44,8 +44,9 @@ impl<'a> CsvRows<'a> {
         };
         let Found { names, slots } = header::find(&mut rows, columns)?;
         rows.width = names.len();
-        rows.columns =
-            slots.iter().enumerate().filter_map(|(slot, column)| Some((slot, (*column)?))).collect();
+        let of_slot =
+            |(slot, columns): (usize, Vec<usize>)| columns.into_iter().map(move |column| (slot, column));
+        rows.columns = slots.into_iter().enumerate().flat_map(of_slot).collect();
         (rows.header, rows.header_line) = (names, rows.line);
         Ok(rows)
     }
@@ -61,21 +62,18 @@ impl<'a> CsvRows<'a> {
         Reject::new(self.line, reason, &self.raw)
     }
 
-    /// For each field the column that holds it.
+    /// For each field the columns that hold it.
     pub fn slots(&self) -> Slots {
-        let mut slots = vec![None; self.slots];
-        self.columns.iter().for_each(|(slot, column)| slots[*slot] = Some(*column));
+        let mut slots = vec![Vec::new(); self.slots];
+        self.columns.iter().for_each(|(slot, column)| slots[*slot].push(*column));
         slots
     }
 
     /// Headers that stand for no field.
     pub fn unknown(self) -> Vec<String> {
-        let slots = self.slots();
+        let is_known = |i: &usize| self.columns.iter().any(|(_, column)| column == i);
         let names = self.header.into_iter().enumerate();
-        names
-            .filter(|(i, name)| !slots.contains(&Some(*i)) && !name.is_empty())
-            .map(|(_, name)| name)
-            .collect()
+        names.filter(|(i, name)| !is_known(i) && !name.is_empty()).map(|(_, name)| name).collect()
     }
 
     /// Gathers the physical lines of one row. When a quote in it does not close, the row is bad, but only its first
@@ -127,6 +125,7 @@ impl<'a> CsvRows<'a> {
         row.start(text, self.slots);
         for &(slot, column) in &self.columns {
             match cells.get(column) {
+                _ if !row.is_blank(slot) => {}
                 Some(cell) if cell.escaped => row.put(slot, |into| into.push_str(&cell.text(text))),
                 Some(cell) => row.point(slot, &cell.range),
                 None => row.point(slot, &(0..0)),

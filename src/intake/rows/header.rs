@@ -14,7 +14,7 @@ const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 pub struct Found {
     /// Its cells.
     pub names: Vec<String>,
-    /// For each field the column that holds it.
+    /// For each field the columns that hold it.
     pub slots: Slots,
 }
 
@@ -108,7 +108,7 @@ fn as_header(names: Vec<String>, columns: &Columns<'_>) -> Result<Found, Miss> {
     // Names that mean the same are a header's.
     let slots = columns.find(&names).map_err(|problem| miss(columns.fields().len(), problem))?;
     match columns.missing(&slots, &names) {
-        Some(problem) => Err(miss(slots.iter().flatten().count(), problem)),
+        Some(problem) => Err(miss(slots.iter().filter(|columns| !columns.is_empty()).count(), problem)),
         None => Ok(Found { names, slots }),
     }
 }

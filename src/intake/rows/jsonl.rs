@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use super::lines::{LONGEST, Lines};
-use super::{Bad, Row};
+use super::{Bad, Row, named};
 use crate::intake::columns::{Columns, Shape, Slots};
 use crate::intake::{IntakeError, Reject};
 
@@ -17,8 +17,8 @@ pub struct JsonRows<'a> {
     columns: Columns<'a>,
     /// The member names of the last object, sorted, and where the fields are among them: objects are mostly alike.
     last: (Vec<String>, Slots),
-    /// For each field the member name that it first came by.
-    pub names: Vec<Option<String>>,
+    /// For each field the member names that it first came by.
+    pub names: Vec<Vec<String>>,
     /// Member names that stand for no field, the first hundred.
     pub unknown: BTreeSet<String>,
 }
@@ -26,9 +26,9 @@ pub struct JsonRows<'a> {
 impl<'a> JsonRows<'a> {
     /// The rows of these lines.
     pub fn new(lines: Lines<'a>, columns: Columns<'a>) -> Self {
-        let fields = columns.fields().len();
-        let last = (Vec::new(), vec![None; fields]);
-        Self { lines, raw: Vec::new(), columns, last, names: vec![None; fields], unknown: BTreeSet::new() }
+        let none = vec![Vec::new(); columns.fields().len()];
+        let (last, names) = ((Vec::new(), none), vec![Vec::new(); columns.fields().len()]);
+        Self { lines, raw: Vec::new(), columns, last, names, unknown: BTreeSet::new() }
     }
 
     /// Fills `row` with the next one.
@@ -52,10 +52,12 @@ impl<'a> JsonRows<'a> {
         }
         let values: Vec<&Value> = object.values().collect();
         row.start("", self.last.1.len());
-        for (slot, (field, column)) in self.columns.fields().iter().zip(&self.last.1).enumerate() {
-            if let Some(value) = column.and_then(|c| values.get(c)) {
-                row.put(slot, |into| write_cell(value, field.shape, into))
-                    .map_err(|e| format!("{}: {e}", field.name))?;
+        for (slot, (field, columns)) in self.columns.fields().iter().zip(&self.last.1).enumerate() {
+            for value in columns.iter().filter_map(|column| values.get(*column)) {
+                if row.is_blank(slot) {
+                    row.put(slot, |into| write_cell(value, field.shape, into))
+                        .map_err(|e| format!("{}: {e}", field.name))?;
+                }
             }
         }
         Ok(())
@@ -65,12 +67,14 @@ impl<'a> JsonRows<'a> {
         let names: Vec<String> = object.keys().cloned().collect();
         let slots = self.columns.find(&names)?;
         for (column, name) in names.iter().enumerate() {
-            if self.unknown.len() < 100 && !slots.contains(&Some(column)) {
+            if self.unknown.len() < 100 && !slots.iter().any(|columns| columns.contains(&column)) {
                 self.unknown.insert(name.clone());
             }
         }
-        for (first, column) in self.names.iter_mut().zip(&slots) {
-            *first = first.take().or_else(|| names.get((*column)?).cloned());
+        for (first, found) in self.names.iter_mut().zip(named(&slots, &names)) {
+            if first.is_empty() {
+                *first = found;
+            }
         }
         self.last = (names, slots);
         Ok(())

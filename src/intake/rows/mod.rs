@@ -9,7 +9,7 @@ mod split;
 
 use std::ops::Range;
 
-use super::columns::Columns;
+use super::columns::{Columns, Slots};
 use super::encoding::Encoding;
 use super::{Format, IntakeError, Reading, Reject, Source};
 use lines::Lines;
@@ -43,6 +43,21 @@ impl Row {
     /// The cell of one slot, trimmed.
     pub fn cell(&self, slot: usize) -> Option<&str> {
         self.text.get(self.cells.get(slot)?.clone()?).map(str::trim)
+    }
+
+    /// The cell of `slot`, trimmed; nothing where it is empty or missing.
+    pub fn value(&self, slot: usize) -> Option<&str> {
+        self.cell(slot).filter(|text| !text.is_empty())
+    }
+
+    /// Sets the cell of `slot`.
+    pub fn set(&mut self, slot: usize, text: &str) {
+        self.put(slot, |into| into.push_str(text));
+    }
+
+    /// True while nothing stands in `slot`.
+    fn is_blank(&self, slot: usize) -> bool {
+        self.value(slot).is_none()
     }
 
     /// Begins the next row, with text that cells may [`Row::point`] into.
@@ -98,8 +113,8 @@ pub struct Layout {
     pub delimiter: Option<char>,
     /// The line of its header.
     pub header_line: Option<u64>,
-    /// For each field its name in the file.
-    pub names: Vec<Option<String>>,
+    /// For each field its names in the file, the first choice first.
+    pub names: Vec<Vec<String>>,
 }
 
 impl<'a> Rows<'a> {
@@ -156,7 +171,7 @@ impl<'a> Rows<'a> {
                 encoding: rows.lines.encoding(),
                 delimiter: (rows.lines.format() == Format::Csv).then_some(rows.split.delimiter.into()),
                 header_line: Some(rows.header_line),
-                names: rows.slots().iter().map(|slot| rows.header.get((*slot)?).cloned()).collect(),
+                names: named(&rows.slots(), &rows.header),
             },
             Rows::Jsonl(rows) => Layout {
                 sheet: None,
@@ -175,6 +190,13 @@ impl<'a> Rows<'a> {
             Rows::Jsonl(rows) => rows.unknown.into_iter().collect(),
         }
     }
+}
+
+/// For each field the names of its columns.
+fn named(slots: &Slots, names: &[String]) -> Vec<Vec<String>> {
+    let of_field =
+        |columns: &Vec<usize>| columns.iter().filter_map(|column| names.get(*column).cloned()).collect();
+    slots.iter().map(of_field).collect()
 }
 
 /// The first sheet whose header fits; else what is wrong with the first one.

@@ -103,6 +103,7 @@ fn line(thing: &Bought<'_>, order: OrderId, nth: LineIdentity, today: NaiveDate)
         counted: thing.what != What::LeftUnpaid,
         delivered_at: thing.delivered_at.filter(|at| *at < morning(today)),
         gift: thing.what == What::Kept { gift: true },
+        email: None,
     }
 }
 

@@ -66,6 +66,7 @@ pub(super) fn person(n: usize, today: NaiveDate, rng: &mut Rng) -> Person {
         tags: Some(TAGS.iter().filter(|_| rng.f64() < 0.25).map(|t| (*t).to_owned()).collect()),
         consent: Some(consent(rng)),
         contacts: Some(contacts(n, rng)),
+        phone: None,
         joined_at: Some(Some(start_of(joined))),
         membership_expires_at: Some(expires),
         subscribed_items: Some(subscribed(&fond_of, rng)),

@@ -259,6 +259,7 @@ fn stranger(member: &Member) -> MemberView {
         jobs: Vec::new(),
         stage: None,
         pauses: Vec::new(),
+        import_under_way: false,
         dropout: BTreeMap::new(),
         planned_with: None,
     }

@@ -12,7 +12,8 @@ use crate::domain::ids::{MemberId, OrderId, ProductKey, Timestamp};
 use crate::domain::order::{Line, OrderLine};
 use crate::store::catalog::BUMP;
 use crate::store::forget::{ForgetKey, beside, forgot_anyone, forgotten_among, gate, texts};
-use crate::store::history::{LineRow, RELEASE, Stored, fold};
+use crate::store::history::{LineRow, RELEASE, Stored, StoredLine, fold, stale, wake_buyers};
+use crate::store::rows::address;
 use crate::store::updates::Fence;
 use crate::store::value::{Dialect, Row, Statement, Value};
 use crate::store::{MemberKey, StoreError};
@@ -34,6 +35,13 @@ const MOVED: &str = "SELECT l.member FROM line l \
         ON l.order_key = t.order_key AND l.line = t.line \
     WHERE l.member <> t.member";
 
+const REMOVE: &str = "DELETE FROM line l USING UNNEST($1::bigint[], $2::bigint[]) AS t (order_key, line) \
+    WHERE l.order_key = t.order_key AND l.line = t.line";
+
+const REACH: &str = "UPDATE member m SET email = t.email, address = t.address, wake_at = 0 \
+    FROM UNNEST($1::bigint[], $2::text[], $3::text[]) AS t (key, email, address) \
+    WHERE m.key = t.key AND m.email IS NULL RETURNING m.key";
+
 const CLASSIFY: &str = "UPDATE product p \
     SET category_key = (SELECT c.key FROM label c WHERE c.kind = 'category' AND c.text = t.category) \
     FROM UNNEST($1::text[], $2::text[]) AS t (id, category) WHERE p.id = t.id AND p.category_key IS NULL";
@@ -42,15 +50,17 @@ impl Postgres {
     pub async fn put_orders(
         &self,
         lines: Vec<OrderLine>,
+        replace: bool,
         forget: Option<ForgetKey>,
         fence: Option<Fence>,
     ) -> Result<Option<Stored>, StoreError> {
-        retried!(self.put_orders_once(&lines, forget.as_ref(), fence.as_ref()))
+        retried!(self.put_orders_once(&lines, replace, forget.as_ref(), fence.as_ref()))
     }
 
     async fn put_orders_once(
         &self,
         lines: &[OrderLine],
+        replace: bool,
         forget: Option<&ForgetKey>,
         fence: Option<&Fence>,
     ) -> Result<Option<Stored>, StoreError> {
@@ -58,25 +68,30 @@ impl Postgres {
         let tx = client.transaction().await?;
         let kept = remembered(&tx, lines, forget).await?;
         let ignored = (lines.len() - kept.len()) as u64;
-        let (found, news) = named(&tx, &kept).await?;
+        let Named { rows: found, classed, news } = named(&tx, &kept).await?;
         let fence = fence.filter(|_| !found.is_empty());
         if let Some(fence) = fence
             && execute_all(&tx, &[fence.claim()]).await? == [0]
         {
             return Ok(None);
         }
+        let emails = emails(&kept, &found);
         let (lines, mut stored) = fold(found);
         stored.ignored = ignored;
         let columns = columns(&lines);
-        let moved = members(one(&tx, MOVED, columns.iter().take(3).cloned().collect()).await?)?;
+        let mut moved = members(one(&tx, MOVED, columns.iter().take(3).cloned().collect()).await?)?;
+        let stale = if replace { stale(stored_of(&tx, &lines).await?, &lines) } else { Vec::new() };
+        moved.extend(stale.iter().map(|l| l.member));
         let concerned = lines.iter().map(|l| l.member).chain(moved.iter().copied()).collect();
         // in key order, and before anything is written: a decision under way is waited for, and sees all or nothing
         let lock = "SELECT key FROM member WHERE key = ANY($1) ORDER BY key FOR UPDATE";
         one(&tx, lock, vec![concerned]).await?;
-        let changed = put(&tx, columns, lines.len() as u64, &mut stored).await?;
-        let others = fence.map(|fence| fence.drop_others(&lines, Dialect::Postgres)).unwrap_or_default();
-        stored.replaced += execute_all(&tx, &others).await?.pop().unwrap_or(0);
-        wake(&tx, changed.union(&moved).copied().collect(), news).await?;
+        stored.removed = stale.len() as u64;
+        let gone = [stale.iter().map(|l| l.order).collect(), stale.iter().map(|l| l.line).collect()];
+        execute_all(&tx, &[Statement::new(REMOVE, gone.into())]).await?;
+        let mut changed = put(&tx, columns, lines.len() as u64, &mut stored).await?;
+        changed.extend(members(one(&tx, REACH, emails.into()).await?)?);
+        wake(&tx, changed.union(&moved).copied().collect(), &classed, news).await?;
         tx.commit().await?;
         Ok(Some(stored))
     }
@@ -156,22 +171,38 @@ async fn remembered<'l>(
     let mut answers = rows(tx, &[beside(Dialect::Postgres), forgot_anyone()]).await?;
     let Some(key) = gate(key, answers.pop().unwrap_or_default())? else { return Ok(Cow::Borrowed(lines)) };
     let members: BTreeSet<&MemberId> = lines.iter().map(|l| &l.member).collect();
-    let hashed: HashMap<&MemberId, String> = members.into_iter().map(|m| (m, key.of_member(m))).collect();
-    let ask = forgotten_among(Dialect::Postgres, hashed.values().cloned());
+    let emails: BTreeSet<&str> = lines.iter().filter_map(|l| l.email.as_deref()).collect();
+    let members: HashMap<&MemberId, String> = members.into_iter().map(|m| (m, key.of_member(m))).collect();
+    let emails: HashMap<&str, String> = emails.into_iter().map(|e| (e, key.of_address(e))).collect();
+    let ask = forgotten_among(Dialect::Postgres, members.values().chain(emails.values()).cloned());
     let forgotten = texts(rows(tx, &[ask]).await?.pop().unwrap_or_default())?;
-    let is_kept = |l: &&OrderLine| hashed.get(&l.member).is_none_or(|hash| !forgotten.contains(hash));
+    let is_kept = |l: &&OrderLine| {
+        let by_email = l.email.as_deref().and_then(|email| emails.get(email));
+        !members.get(&l.member).into_iter().chain(by_email).any(|hash| forgotten.contains(hash))
+    };
     Ok(Cow::Owned(lines.iter().filter(is_kept).cloned().collect()))
 }
 
-/// The lines with keys for ids, of which unknown ones get rows; and whether products or labels came with them.
-async fn named(tx: &Transaction<'_>, lines: &[OrderLine]) -> Result<(Vec<LineRow>, bool), StoreError> {
+/// Lines with keys for ids.
+struct Named {
+    rows: Vec<LineRow>,
+    /// Products known before that have come into a category.
+    classed: Vec<i64>,
+    /// True when products or labels came with them.
+    news: bool,
+}
+
+/// The lines with keys for ids, of which unknown ones get rows.
+async fn named(tx: &Transaction<'_>, lines: &[OrderLine]) -> Result<Named, StoreError> {
     let ids = lines.iter().map(|l| l.member.as_str()).collect();
     let (members, _) = dictionary(tx, ids, "member", "member (id, wake_at) SELECT id, 0").await?;
     let ids = lines.iter().map(|l| l.order.as_str()).collect();
     let (orders, _) = dictionary(tx, ids, "orders", "orders (id) SELECT id").await?;
     let ids = lines.iter().map(|l| l.product.as_str()).collect();
     let (products, new) = dictionary(tx, ids, "product", "product (id) SELECT id").await?;
-    let news = classify(tx, lines).await? || new;
+    let classified = classify(tx, lines).await?;
+    let news = !classified.is_empty() || !new.is_empty();
+    let classed = classified.into_iter().filter(|(id, _)| !new.contains(id)).map(|(_, key)| key).collect();
     let key = |keys: &HashMap<String, i64>, id: &str| {
         keys.get(id)
             .copied()
@@ -181,47 +212,71 @@ async fn named(tx: &Transaction<'_>, lines: &[OrderLine]) -> Result<(Vec<LineRow
         let (order, product) = (key(&orders, l.order.as_str())?, key(&products, l.product.as_str())?);
         Ok(LineRow::new(l.clone(), key(&members, l.member.as_str())?, order, product))
     };
-    Ok((lines.iter().map(row).collect::<Result<_, StoreError>>()?, news))
+    Ok(Named { rows: lines.iter().map(row).collect::<Result<_, StoreError>>()?, classed, news })
 }
 
-/// The keys of ids, and whether some were new. Sorted: two imports side by side never wait for each other in a circle.
+/// Members with the addresses of their orders, each member once, as columns.
+fn emails(lines: &[OrderLine], rows: &[LineRow]) -> [Value; 3] {
+    let said = lines.iter().zip(rows).filter_map(|(line, row)| Some((row.member, line.email.as_deref()?)));
+    let said: BTreeMap<i64, &str> = said.collect();
+    [
+        said.keys().copied().collect(),
+        said.values().copied().collect(),
+        said.values().map(|email| address(email)).collect(),
+    ]
+}
+
+/// All that is stored of the orders of these rows.
+async fn stored_of(tx: &Transaction<'_>, rows: &[LineRow]) -> Result<Vec<StoredLine>, StoreError> {
+    let orders: BTreeSet<i64> = rows.iter().map(|row| row.order).collect();
+    let sql = "SELECT order_key, line, member, product FROM line WHERE order_key = ANY($1)";
+    let found = one(tx, sql, vec![orders.into_iter().collect()]).await?.into_iter();
+    let read = |r: &mut Row| Ok((r.int()?, r.int()?, r.int()?));
+    let line = |(order, (line, member, product))| StoredLine { order, line, member, product };
+    found.map(|row| row.keyed("line", read).map(line)).collect()
+}
+
+/// The keys of ids, and those ids that were new. Sorted: two imports side by side never wait for each other in a circle.
 async fn dictionary(
     tx: &Transaction<'_>,
     ids: BTreeSet<&str>,
     find: &str,
     insert: &str,
-) -> Result<(HashMap<String, i64>, bool), StoreError> {
+) -> Result<(HashMap<String, i64>, BTreeSet<String>), StoreError> {
     let find = format!("SELECT key, id FROM {find} WHERE id = ANY($1)");
     let read = |found: Vec<Row>| found.into_iter().map(|r| r.keyed("member, orders or product", Row::text));
     let flip = |found: Result<(i64, String), StoreError>| found.map(|(key, id)| (id, key));
     let found = one(tx, &find, vec![ids.iter().copied().collect()]).await?;
     let mut keys = read(found).map(flip).collect::<Result<HashMap<_, _>, _>>()?;
-    let missing: Value = ids.into_iter().filter(|id| !keys.contains_key(*id)).collect();
-    if missing == Value::Array(Vec::new()) {
-        return Ok((keys, false));
+    let new: BTreeSet<String> =
+        ids.into_iter().filter(|id| !keys.contains_key(*id)).map(str::to_owned).collect();
+    if new.is_empty() {
+        return Ok((keys, new));
     }
+    let missing: Value = new.iter().map(String::as_str).collect();
     let insert = format!("INSERT INTO {insert} FROM UNNEST($1::text[]) AS t (id) ON CONFLICT DO NOTHING");
     execute_all(tx, &[Statement::new(insert, vec![missing.clone()])]).await?;
     for found in read(one(tx, &find, vec![missing]).await?).map(flip) {
         let (id, key) = found?;
         keys.insert(id, key);
     }
-    Ok((keys, true))
+    Ok((keys, new))
 }
 
-/// Gives products without a category the first one that a line names; true when there were such.
-async fn classify(tx: &Transaction<'_>, lines: &[OrderLine]) -> Result<bool, StoreError> {
+/// Gives products without a category the first one that a line names; which these were.
+async fn classify(tx: &Transaction<'_>, lines: &[OrderLine]) -> Result<HashMap<String, i64>, StoreError> {
     let named = |l: &OrderLine| Some((l.product.to_string(), l.category.clone().filter(|c| !c.is_empty())?));
     let named: BTreeMap<String, String> = lines.iter().rev().filter_map(named).collect();
     let unclassed = "SELECT key, id FROM product WHERE id = ANY($1) AND category_key IS NULL ORDER BY id";
-    let (mut ids, mut categories) = (Vec::new(), Vec::new());
+    let (mut ids, mut categories, mut keys) = (Vec::new(), Vec::new(), HashMap::new());
     for found in one(tx, unclassed, vec![named.keys().map(String::as_str).collect()]).await? {
-        let (_, id) = found.keyed("product", Row::text)?;
+        let (key, id) = found.keyed("product", Row::text)?;
         categories.extend(named.get(&id).cloned());
-        ids.push(id);
+        ids.push(id.clone());
+        keys.insert(id, key);
     }
     if ids.is_empty() {
-        return Ok(false);
+        return Ok(keys);
     }
     let labels: BTreeSet<String> = categories.iter().cloned().collect();
     let label = "INSERT INTO label (kind, text) SELECT 'category', text FROM UNNEST($1::text[]) AS t (text) \
@@ -231,7 +286,7 @@ async fn classify(tx: &Transaction<'_>, lines: &[OrderLine]) -> Result<bool, Sto
         Statement::new(CLASSIFY, vec![ids.into_iter().collect(), categories.into_iter().collect()]),
     ];
     execute_all(tx, &script).await?;
-    Ok(true)
+    Ok(keys)
 }
 
 fn columns(lines: &[LineRow]) -> Vec<Value> {
@@ -272,13 +327,21 @@ async fn put(
     Ok(changed)
 }
 
-async fn wake(tx: &Transaction<'_>, changed: BTreeSet<i64>, news: bool) -> Result<(), StoreError> {
+async fn wake(
+    tx: &Transaction<'_>,
+    changed: BTreeSet<i64>,
+    classed: &[i64],
+    news: bool,
+) -> Result<(), StoreError> {
     let changed: Value = changed.into_iter().collect();
     let wake = "UPDATE member SET wake_at = 0 WHERE key = ANY($1) AND wake_at IS DISTINCT FROM 0";
     let mut script = vec![
         Statement::new(wake, vec![changed.clone()]),
         Statement::new(format!("{RELEASE} AND member = ANY($1)"), vec![changed]),
     ];
+    if !classed.is_empty() {
+        script.extend(wake_buyers(Dialect::Postgres, classed));
+    }
     script.extend(news.then(|| Statement::new(BUMP, Vec::new())));
     execute_all(tx, &script).await.map(drop)
 }

@@ -1,19 +1,19 @@
 //! Owns the fast road of order lines into SQLite and out of it; knows nothing of what they mean.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
 use super::{Sqlite, execute_all, rows};
-use crate::domain::ids::{MemberId, OrderId, ProductId, ProductKey, Timestamp};
-use crate::domain::order::{Line, OrderLine};
+use crate::domain::ids::{MemberId, OrderId, ProductId};
+use crate::domain::order::OrderLine;
+use crate::store::StoreError;
 use crate::store::catalog::{self, BUMP};
 use crate::store::forget::{ForgetKey, forgot_anyone, gate};
-use crate::store::history::{LineRow, RELEASE, Stored, fold};
+use crate::store::history::{LineRow, RELEASE, Stored, StoredLine, fold, stale, wake_buyers};
+use crate::store::rows::address;
 use crate::store::updates::Fence;
-use crate::store::value::{self, Dialect, Statement};
-use crate::store::{MemberKey, StoreError};
+use crate::store::value::{Dialect, Statement};
 
 /// Ids that may be kept in memory; beyond that it starts anew.
 const KNOWN: usize = 200_000;
@@ -36,6 +36,7 @@ impl Sqlite {
     pub async fn put_orders(
         &self,
         lines: Vec<OrderLine>,
+        replace: bool,
         forget: Option<ForgetKey>,
         fence: Option<Fence>,
     ) -> Result<Option<Stored>, StoreError> {
@@ -48,7 +49,7 @@ impl Sqlite {
             }
             let ignored = (read - kept.len()) as u64;
             let fence = fence.filter(|_| !kept.is_empty());
-            if let Some(fence) = &fence
+            if let Some(fence) = fence
                 && execute_all(tx, &[fence.claim()])? == [0]
             {
                 // members and products that came with it stay
@@ -56,20 +57,14 @@ impl Sqlite {
             }
             let (rows, mut stored) = fold(kept);
             stored.ignored = ignored;
-            let others = fence.map(|fence| fence.drop_others(&rows, Dialect::Sqlite)).unwrap_or_default();
+            if replace {
+                stored.removed = chunk.remove_stale(&rows)?;
+            }
             chunk.put(rows, &mut stored)?;
-            stored.replaced += execute_all(tx, &others)?.pop().unwrap_or(0);
             chunk.finish()?;
             Ok(Some(stored))
         })
         .await
-    }
-
-    pub async fn scan<F>(self: &Arc<Self>, until: Timestamp, each: F) -> Result<(), StoreError>
-    where
-        F: FnMut(MemberKey, Vec<Line>) + Send + 'static,
-    {
-        self.read(move |connection| scan(connection, until.timestamp_millis(), each)).await
     }
 }
 
@@ -96,6 +91,11 @@ struct Chunk<'t> {
     forget: Option<&'t ForgetKey>,
     orders: HashMap<OrderId, i64>,
     new_orders: HashSet<i64>,
+    new_products: HashSet<i64>,
+    /// Products known before that have come into a category.
+    classed: Vec<i64>,
+    /// Members whose address was looked at.
+    addressed: HashSet<i64>,
     /// True when products or labels came with it.
     news: bool,
     woken: HashSet<i64>,
@@ -114,6 +114,9 @@ impl<'t> Chunk<'t> {
             forget: gate(forget, rows(tx, &forgot_anyone())?)?,
             orders: HashMap::new(),
             new_orders: HashSet::new(),
+            new_products: HashSet::new(),
+            classed: Vec::new(),
+            addressed: HashSet::new(),
             news: false,
             woken: HashSet::new(),
         })
@@ -121,7 +124,15 @@ impl<'t> Chunk<'t> {
 
     /// Nothing for a member who was forgotten.
     fn row(&mut self, line: OrderLine) -> Result<Option<LineRow>, StoreError> {
+        if let Some(email) = &line.email
+            && self.is_forgotten(|key| key.of_address(email))?
+        {
+            return Ok(None);
+        }
         let Some(member) = self.member(&line.member)? else { return Ok(None) };
+        if let Some(email) = &line.email {
+            self.reach(member, email)?;
+        }
         let order = self.order(&line.order)?;
         let product = self.product(&line.product, line.category.as_deref().filter(|c| !c.is_empty()))?;
         Ok(Some(LineRow::new(line, member, order, product)))
@@ -131,7 +142,7 @@ impl<'t> Chunk<'t> {
         if let Some(key) = self.known.members.get(id) {
             return Ok(Some(*key));
         }
-        if self.is_forgotten(id)? {
+        if self.is_forgotten(|key| key.of_member(id))? {
             return Ok(None);
         }
         let (key, _) = self.key(
@@ -143,10 +154,22 @@ impl<'t> Chunk<'t> {
         Ok(Some(key))
     }
 
-    fn is_forgotten(&self, id: &MemberId) -> Result<bool, StoreError> {
+    fn is_forgotten(&self, hash: impl FnOnce(&ForgetKey) -> String) -> Result<bool, StoreError> {
         let Some(key) = self.forget else { return Ok(false) };
         let mut find = self.tx.prepare_cached("SELECT 1 FROM forgotten WHERE hash = ?1")?;
-        Ok(find.exists([key.of_member(id)])?)
+        Ok(find.exists([hash(key)])?)
+    }
+
+    /// Gives a member without an address the one of the order.
+    fn reach(&mut self, member: i64, email: &str) -> Result<(), StoreError> {
+        if self.addressed.insert(member) {
+            let sql = "UPDATE member SET email = ?2, address = ?3 WHERE key = ?1 AND email IS NULL";
+            let mut reach = self.tx.prepare_cached(sql)?;
+            if reach.execute(params![member, email, address(email)])? > 0 {
+                self.woken.insert(member);
+            }
+        }
+        Ok(())
     }
 
     fn order(&mut self, id: &OrderId) -> Result<i64, StoreError> {
@@ -177,7 +200,10 @@ impl<'t> Chunk<'t> {
         if let Some(category) = category.filter(|_| !classed) {
             let label = self.category(category)?;
             let sql = "UPDATE product SET category_key = ?2 WHERE key = ?1 AND category_key IS NULL";
-            self.news |= self.tx.prepare_cached(sql)?.execute(params![key, label])? > 0;
+            if self.tx.prepare_cached(sql)?.execute(params![key, label])? > 0 {
+                self.news = true;
+                self.classed.extend((!self.new_products.contains(&key)).then_some(key));
+            }
             self.known.products.insert(id.clone(), (key, true));
         }
         Ok(key)
@@ -189,7 +215,10 @@ impl<'t> Chunk<'t> {
             "INSERT INTO product (id) VALUES (?1)",
             id.as_str(),
         )?;
-        self.news |= new;
+        if new {
+            self.news = true;
+            self.new_products.insert(key);
+        }
         self.known.products.insert(id.clone(), (key, false));
         Ok((key, false))
     }
@@ -221,6 +250,26 @@ impl<'t> Chunk<'t> {
     fn insert(&self, sql: &str, id: &str) -> rusqlite::Result<Option<i64>> {
         let new = self.tx.prepare_cached(sql)?.execute([id])? > 0;
         Ok(new.then(|| self.tx.last_insert_rowid()))
+    }
+
+    /// Removes what the orders of the chunk no longer have; how many lines.
+    fn remove_stale(&mut self, rows: &[LineRow]) -> Result<u64, StoreError> {
+        let mut find =
+            self.tx.prepare_cached("SELECT line, member, product FROM line WHERE order_key = ?1")?;
+        let mut stored = Vec::new();
+        for order in self.orders.values().copied().filter(|order| !self.new_orders.contains(order)) {
+            let lines = find.query_map([order], |row| {
+                Ok(StoredLine { order, line: row.get(0)?, member: row.get(1)?, product: row.get(2)? })
+            })?;
+            stored.extend(lines.collect::<rusqlite::Result<Vec<_>>>()?);
+        }
+        let stale = stale(stored, rows);
+        let mut remove = self.tx.prepare_cached("DELETE FROM line WHERE order_key = ?1 AND line = ?2")?;
+        for line in &stale {
+            remove.execute([line.order, line.line])?;
+            self.woken.insert(line.member);
+        }
+        Ok(stale.len() as u64)
     }
 
     /// Writes the lines, and notes whom that concerns. Those of a new order cannot stand there yet: they go in together.
@@ -271,6 +320,9 @@ impl<'t> Chunk<'t> {
             wake.execute([member])?;
             release.execute([member])?;
         }
+        if !self.classed.is_empty() {
+            execute_all(self.tx, &wake_buyers(Dialect::Sqlite, &self.classed))?;
+        }
         if self.news {
             self.tx.prepare_cached(BUMP)?.execute([])?;
             self.known.version =
@@ -309,61 +361,4 @@ fn bind(statement: &mut CachedStatement<'_>, after: usize, row: &LineRow) -> rus
     statement.raw_bind_parameter(after + 9, row.counted)?;
     statement.raw_bind_parameter(after + 10, row.delivered_at)?;
     statement.raw_bind_parameter(after + 11, row.gift)
-}
-
-/// Reads history as it lies. An order's id is looked up once for its lines, not once for each.
-fn scan(
-    connection: &Connection,
-    until: i64,
-    mut each: impl FnMut(MemberKey, Vec<Line>),
-) -> Result<(), StoreError> {
-    let mut ids = connection.prepare_cached("SELECT id FROM orders WHERE key = ?1")?;
-    let mut id = |key: i64| ids.query_row([key], |row| Ok(OrderId::from(row.get_ref(0)?.as_str()?)));
-    let mut lines = connection.prepare_cached(
-        "SELECT member, order_key, product, at, quantity, counted, gift, delivered_at FROM line \
-         ORDER BY member, order_key, line",
-    )?;
-    let mut cursor = lines.query([])?;
-    let (mut member, mut order): (Option<i64>, Option<(i64, OrderId)>) = (None, None);
-    let mut gathered: Vec<Line> = Vec::new();
-    while let Some(row) = cursor.next()? {
-        if row.get::<_, i64>(3)? > until {
-            continue;
-        }
-        let (whose, which) = (row.get(0)?, row.get(1)?);
-        if let Some(done) = member.filter(|m| *m != whose) {
-            hand_over(&mut each, done, &mut gathered);
-        }
-        member = Some(whose);
-        if order.as_ref().is_none_or(|(key, _)| *key != which) {
-            order = Some((which, id(which)?));
-        }
-        if let Some((_, order)) = &order {
-            gathered.push(line(row, order.clone(), whose)?);
-        }
-    }
-    if let Some(done) = member {
-        hand_over(&mut each, done, &mut gathered);
-    }
-    Ok(())
-}
-
-fn hand_over(each: &mut impl FnMut(MemberKey, Vec<Line>), member: i64, gathered: &mut Vec<Line>) {
-    gathered.sort_by_key(|l| l.at);
-    each(MemberKey(member), std::mem::take(gathered));
-}
-
-fn line(row: &Row<'_>, order: OrderId, member: i64) -> Result<Line, StoreError> {
-    let time =
-        |ms| value::time(ms).map_err(|why| StoreError::corrupt("line", format!("{order} of {member}"), why));
-    let delivered_at: Option<i64> = row.get(7)?;
-    Ok(Line {
-        product: ProductKey(row.get(2)?),
-        at: time(row.get(3)?)?,
-        quantity: row.get(4)?,
-        counted: row.get(5)?,
-        gift: row.get(6)?,
-        delivered_at: delivered_at.map(time).transpose()?,
-        order,
-    })
 }

@@ -4,6 +4,7 @@
 mod backup;
 mod history;
 mod ledger;
+mod scan;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};

@@ -28,7 +28,7 @@ fn wrong_usage_exits_2_and_says_what_is_possible() {
     let cases: [(&[&str], &[&str]); 13] = [
         (&["improt"], &["unrecognized subcommand", "import"]),
         (&["import", "orders"], &["<FILE>", "--help"]),
-        (&["import", "things", "orders.csv"], &["orders, members, products"]),
+        (&["import", "things", "orders.csv"], &["orders, returns, members, products"]),
         (&["explain"], &["--member", "--order"]),
         (&["explain", "--member", "m1", "--order", "o1"], &["cannot be used with"]),
         (&["jobs", "list", "--state", "lost"], &["scheduled", "uncertain"]),

@@ -224,7 +224,7 @@ fn an_explained_file_is_told_in_full_and_nothing_of_it_is_stored() {
     super::assert_keys(
         &report,
         "kind file format encoding delimiter header_line columns unknown_columns dates read kept \
-                                 rejected refused reasons orders members products from to hints missing",
+                                 rejected ignored refused reasons orders members products from to hints missing",
     );
     assert_eq!(
         (&report["kept"], &report["refused"], &report["members"]),
@@ -243,11 +243,15 @@ fn a_file_is_explained_where_there_are_no_settings() {
     assert_eq!(told.code, 0, "{}", told.err);
     assert!(told.out.contains("會員編號  member_id  00038317, 00038318"), "{}", told.out);
     assert!(told.out.contains("no e-mail address for 1 of 2 members"), "{}", told.out);
+    shop.write("export.csv", include_str!("../shops/shopline-orders.csv"));
+    let told = shop.run(&["import", "orders", "export.csv", "--explain", "--preset", "shopline"]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    assert!(told.out.contains("passed over") && told.out.contains("0 rejected"), "{}", told.out);
     let from_input = shop
         .fed(b"{\"member_id\":1}\n", &["import", "members", "-", "--format", "jsonl", "--explain", "--json"]);
     assert_eq!((&from_input.one()["kept"], &from_input.one()["format"]), (&1.into(), &"jsonl".into()));
     let left: Vec<_> = std::fs::read_dir(shop.path(".")).unwrap().flatten().collect();
-    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(left.len(), 2, "{left:?}");
     assert_refused(
         &shop.run(&["import", "members", "m.csv", "--lang", "en"]),
         2,

@@ -8,12 +8,19 @@ const SETTINGS_GALLERY: &[(&str, &[Told])] = &[
     ("delivr = \"live\"", &[(2, 1, "unknown key `delivr`", "did you mean `deliver`? known here: rules")]),
     ("[http]\nport = 80", &[(3, 1, "unknown key `port` in `http`", "known here: listen, public_url")]),
     ("[intake.orders.columns]\nmember = \"會員\"", &[(3, 1, "unknown key `member`", "member_id")]),
-    ("[intake]\ninbox = \"inbox\"", &[(3, 1, "unknown key `inbox` in `intake`", "known here: max_rejects")]),
     ("[intake]\nencoding = \"big-5\"", &[(3, 12, "not one of auto, utf-8, big5", "did you mean `big5`?")]),
     (
         "[intake.orders]\ndate_format = \"mm/dd/yyyy\"",
         &[(3, 15, "not one of ymd, mdy, dmy, roc", "known here: ymd")],
     ),
+    ("[intake]\ninbx = \"inbox\"", &[(3, 1, "unknown key `inbx` in `intake`", "did you mean `inbox`?")]),
+    ("[intake]\npreset = \"shopfy\"", &[(3, 10, "`intake.preset` names no preset", "shopify, shopline")]),
+    ("[intake.returns.columns]\nid = \"x\"", &[(3, 1, "unknown key `id`", "order_id, product_id, quantity")]),
+    (
+        "[intake.orders.columns]\nmember_id = [\"a\", 7]",
+        &[(3, 13, "is a list, but must be a header of the file", "the first of them that has a value")],
+    ),
+    ("[intake.orders.columns]\nmember_id = \"\"", &[(3, 13, "is \"\", which is not a header", "[] means")]),
     // wrong types
     ("rules = 3", &[(2, 9, "`rules` is a whole number, but must be a folder", "rules = \"rules\"")]),
     ("http = \"x\"", &[(2, 8, "`http` is a text, but must be a table", "write [http]")]),

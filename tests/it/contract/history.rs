@@ -23,7 +23,7 @@ cases! {
 }
 
 fn stored(stored: u64, replaced: u64, duplicate: u64) -> Stored {
-    Stored { stored, replaced, duplicate, ignored: 0 }
+    Stored { stored, replaced, duplicate, ..Stored::default() }
 }
 
 async fn importing_again_changes_nothing(place: Place) {
@@ -141,6 +141,7 @@ pub fn record(id: &str) -> MemberRecord {
         tags: None,
         consent: None,
         contacts: None,
+        phone: None,
         joined_at: None,
         membership_expires_at: None,
         subscribed_items: None,
@@ -173,6 +174,13 @@ async fn members_merge(place: Place) {
     );
     assert_eq!((known.consent, known.joined_at), (Some([Purpose::Care].into()), Some(day(-9))));
     assert_eq!(store.members_by_address("MING@example.ORG").await.unwrap(), [key]);
+
+    let called = |phone: &str| MemberRecord { phone: Some(phone.into()), ..record("m") };
+    store.put_members(vec![called("0912345678")]).await.unwrap();
+    let contacts = view(&store, key, day(1)).await.member.contacts;
+    assert_eq!(contacts.into_keys().collect::<Vec<_>>(), ["line", "phone"], "the other contact points stay");
+    store.put_members(vec![called("")]).await.unwrap();
+    assert_eq!(view(&store, key, day(1)).await.member.contacts.into_keys().collect::<Vec<_>>(), ["line"]);
 
     let cleared = MemberRecord { email: Some(String::new()), consent: Some([].into()), ..record("m") };
     assert_eq!(store.put_members(vec![cleared]).await.unwrap(), stored(0, 1, 0));

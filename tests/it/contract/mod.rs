@@ -12,6 +12,7 @@ pub mod ledger;
 mod pauses;
 mod people;
 mod retention;
+mod returns;
 mod updates;
 
 use chrono::{DateTime, TimeDelta};
@@ -86,6 +87,7 @@ pub fn line(order: &str, member: &str, product: &str, n: i64) -> OrderLine {
         counted: true,
         delivered_at: None,
         gift: false,
+        email: None,
     }
 }
 

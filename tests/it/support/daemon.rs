@@ -75,7 +75,7 @@ impl Drop for Daemon {
 
 /// Waits until it is so.
 pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while !is_so().await {
         assert!(Instant::now() < deadline, "in time: {what}");
         tokio::task::yield_now().await;

@@ -9,15 +9,15 @@ use chrono::{DateTime, SecondsFormat, TimeZone};
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::{Import, how_to_read};
-use crate::cli::open::{load, spoken};
+use super::{Import, load_with, placed, plain_reading, reading, reading_of};
+use crate::cli::open::{Invalid, spoken};
 use crate::cli::output::{Output, local, quiet, strong};
-use crate::desk::import::Kind;
+use crate::config;
 use crate::domain::catalog::ProductRecord;
 use crate::domain::member::MemberRecord;
-use crate::domain::order::OrderLine;
+use crate::domain::order::{OrderLine, Return};
 use crate::domain::reason::Language;
-use crate::intake::{Explained, Format, Reading, explain};
+use crate::intake::{Explained, Format, Kind, Reading, explain};
 
 impl Import {
     /// Tells of each file; needs neither settings nor a store.
@@ -25,8 +25,16 @@ impl Import {
     /// # Errors
     /// When a file cannot be read at all, or settings are not valid.
     pub(super) fn explain(&self, config: &Path, out: &Output) -> anyhow::Result<ExitCode> {
-        let reading = self.declare(how_to_read(config, self.kind())?);
-        let settings = config.exists().then(|| load(config, None)).transpose()?.map(|loaded| loaded.settings);
+        let preset = self.preset.as_deref();
+        let loaded = config.exists().then(|| load_with(config, preset)).transpose()?;
+        let settings = loaded.map(|loaded| loaded.settings);
+        let reading = self.declare(match (&settings, preset) {
+            (Some(settings), _) => reading(settings, self.kind()),
+            (None, Some(preset)) => {
+                reading_of(&config::preset(&placed(preset)?).map_err(Invalid)?, chrono_tz::UTC, self.kind())
+            }
+            (None, None) => plain_reading(),
+        });
         let max_rejects = settings.as_ref().map_or(0.05, |settings| settings.intake.max_rejects);
         let told = Told {
             out: *out,
@@ -42,6 +50,7 @@ impl Import {
             let progress = |bytes| bar.set_position(bytes);
             let explained = match self.kind() {
                 Kind::Orders => explain::<OrderLine>(&source, &reading, &progress),
+                Kind::Returns => explain::<Return>(&source, &reading, &progress),
                 Kind::Members => explain::<MemberRecord>(&source, &reading, &progress),
                 Kind::Products => explain::<ProductRecord>(&source, &reading, &progress),
             };
@@ -96,7 +105,7 @@ impl Told<'_> {
                 Format::Jsonl => "jsonl",
                 Format::Xlsx => "xlsx",
             };
-            let (kept, refused) = (of.read - of.rejected, self.is_refused(of));
+            let (kept, refused) = (kept(of), self.is_refused(of));
             let dates = self.dates(of);
             return self.out.json(&Report { kind, file, format, of, dates, kept, refused, hints, missing });
         }
@@ -179,16 +188,7 @@ impl Told<'_> {
                 format!("{example} → {} {zone}{default}, date_format = \"{format}\"", local(*at, zone));
             facts.push((self.of("dates", "日期"), read));
         }
-        let kept = of.read - of.rejected;
-        facts.push((
-            self.of("rows", "資料列"),
-            match self.language {
-                Language::English => {
-                    format!("{} read, {kept} would be kept, {} rejected", of.read, of.rejected)
-                }
-                Language::Chinese => format!("讀取 {}，可保留 {kept}，拒絕 {}", of.read, of.rejected),
-            },
-        ));
+        facts.push((self.of("rows", "資料列"), self.rows(of)));
         if let (Some(from), Some(to)) = (of.figures.from, of.figures.to) {
             facts.push((self.of("span", "期間"), format!("{} – {}", from.date(), to.date())));
         }
@@ -201,6 +201,21 @@ impl Told<'_> {
         ];
         facts.extend(counts.into_iter().filter_map(|(name, count)| Some((name, count?.to_string()))));
         self.out.facts(&facts)
+    }
+
+    fn rows(&self, of: &Explained) -> String {
+        let (read, kept, rejected, ignored) = (of.read, kept(of), of.rejected, of.ignored);
+        let (told, passed) = match self.language {
+            Language::English => (
+                format!("{read} read, {kept} would be kept, {rejected} rejected"),
+                format!(", {ignored} passed over: they stand for nothing of their own"),
+            ),
+            Language::Chinese => (
+                format!("讀取 {read}，可保留 {kept}，拒絕 {rejected}"),
+                format!("，略過 {ignored}：本身不代表任何明細"),
+            ),
+        };
+        if ignored == 0 { told } else { told + &passed }
     }
 
     fn rejects(&self, of: &Explained) -> anyhow::Result<()> {
@@ -233,4 +248,8 @@ impl Told<'_> {
         self.out.heading(title)?;
         sentences.iter().try_for_each(|sentence| self.out.say(format_args!("  · {sentence}")))
     }
+}
+
+fn kept(of: &Explained) -> u64 {
+    of.read - of.rejected - of.ignored
 }

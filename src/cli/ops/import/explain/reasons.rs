@@ -11,14 +11,15 @@ const CHINESE: &[(&str, &str)] = &[
     ("`…` holds a control character", "`…` 含有控制字元"),
     ("`…` is not a number", "`…` 不是數字"),
     ("`…` is not above zero", "`…` 不大於零"),
+    ("`…` is not above zero; write how many pieces came back", "`…` 不大於零，請寫退回的件數"),
     ("`…` is neither yes nor no", "`…` 不是「是」也不是「否」"),
     ("`…` is in the future", "`…` 在未來"),
     ("`…` is before 1990", "`…` 早於 1990 年"),
     ("`…` is out of range", "`…` 超出範圍"),
     ("`…` is no time zone; write one as Asia/Taipei", "`…` 不是時區，請寫成 Asia/Taipei"),
     (
-        "`…` is neither reminder nor care; leave it empty for none",
-        "`…` 不是 reminder 也不是 care；都不同意請留空",
+        "`…` is neither reminder nor care, yes nor no; leave it empty for none",
+        "`…` 不是 reminder 或 care，也不是「是」或「否」；都不同意請留空",
     ),
     (
         "`…` is no contact point; write line=U1;phone=0912345678",

@@ -1,0 +1,65 @@
+//! Owns how the files of the inbox are imported, which the daemon finds; knows nothing of folders.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use super::import::reading;
+use crate::config::Settings;
+use crate::daemon::{Inbox, Taken, real_time};
+use crate::desk::import::{Import, ImportError, ImportReport};
+use crate::intake::{Kind, Source};
+use crate::store::Store;
+
+/// The inbox of the settings, where they have one.
+pub fn inbox(settings: &Settings, store: &Store) -> Option<Inbox> {
+    let folder = settings.intake.inbox.clone()?;
+    let (settings, store) = (Arc::new(settings.clone()), store.clone());
+    let take = move |kind, path| -> futures::future::BoxFuture<'static, Taken> {
+        let (settings, store) = (settings.clone(), store.clone());
+        Box::pin(async move {
+            import(&settings, &store, kind, path)
+                .await
+                .map_or_else(|error| failed(&error), |report| taken(&report))
+        })
+    };
+    Some(Inbox { folder, take: Arc::new(take), seen: Mutex::default() })
+}
+
+async fn import(
+    settings: &Settings,
+    store: &Store,
+    kind: Kind,
+    path: PathBuf,
+) -> Result<ImportReport, ImportError> {
+    let import = Import {
+        source: Source::of(path)?,
+        reading: reading(settings, kind),
+        rejects_folder: settings.folders.data.join("rejects"),
+        max_rejects: settings.intake.max_rejects,
+        replace_orders: false,
+        at: real_time(),
+        progress: Arc::new(|_, _| {}),
+    };
+    import.run(store, kind).await
+}
+
+fn taken(report: &ImportReport) -> Taken {
+    if report.refused {
+        let why =
+            format!("{} of its {} rows are bad, more than max_rejects allows", report.rejected, report.read);
+        return Taken::Refused { why, rejects: report.rejects_file.clone() };
+    }
+    let counts = format!(
+        "{} rows read, {} stored, {} replaced, {} already known, {} rejected",
+        report.read, report.stored, report.replaced, report.duplicate, report.rejected
+    );
+    let told = std::iter::once(counts).chain(report.notes.iter().cloned()).collect::<Vec<_>>().join("; ");
+    Taken::Stored { told, complete: report.unknown_returns == 0 }
+}
+
+fn failed(error: &ImportError) -> Taken {
+    match error {
+        ImportError::Intake(wrong) => Taken::Refused { why: wrong.to_string(), rejects: None },
+        ImportError::Store(_) | ImportError::Stopped => Taken::Failed(error.to_string()),
+    }
+}
