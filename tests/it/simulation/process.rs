@@ -228,6 +228,7 @@ fn parts(ground: &Ground, knowledge: Knowledge) -> Parts {
         shop_card: ShopCard { name: None, url: None, address: None, currency: None },
         channels: channels(&ground.outside),
         outbox: PathBuf::new(),
+        inbox: None,
         unsubscribe: UnsubscribeLinks::new("https://shop.example", b"simulation"),
         redis: None,
         retry: RetryPolicy::default(),

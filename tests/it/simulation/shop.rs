@@ -152,6 +152,7 @@ fn line(member: &MemberId, what: (&str, &str), n: u32, ordered_at: Timestamp) ->
         counted: true,
         delivered_at: None,
         gift: false,
+        email: None,
     }
 }
 
@@ -165,6 +166,7 @@ pub fn member(id: &MemberId, email: Option<String>, consent: Option<BTreeSet<Pur
     MemberRecord {
         id: id.clone(),
         email,
+        phone: None,
         name: None,
         locale: None,
         zone: None,
