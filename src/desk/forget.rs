@@ -35,7 +35,7 @@ pub struct Forgotten {
     pub outbox: u64,
     /// True when the member had been forgotten before: only the files were gone through again.
     pub again: bool,
-    /// False while the ledger's write-ahead log may still hold what was erased.
+    /// False while the ledger's files may still hold what was erased.
     pub wiped: bool,
 }
 

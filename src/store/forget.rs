@@ -215,8 +215,8 @@ impl Store {
         Ok(self.amend(asks, forget).await?.0)
     }
 
-    /// Leaves nothing of what was erased in the files of an embedded ledger: empties its write-ahead log. False when
-    /// someone reads what was there before for so long that it has to wait.
+    /// Leaves nothing of what was erased in the files of an embedded ledger: writes it anew, and empties its write-ahead
+    /// log. False when someone writes, or reads what was there before, for so long that it has to wait.
     ///
     /// # Errors
     /// When the store cannot be written.

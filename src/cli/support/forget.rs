@@ -63,7 +63,7 @@ impl ForgetArgs {
             ))?;
         }
         if !done.wiped {
-            out.note("the ledger is being read: its write-ahead log holds what was erased until the next checkpoint; the same again empties it")?;
+            out.note("the ledger is in use: free room in its files may hold what was erased until they are written anew; the same command again does that")?;
         }
         Ok(ExitCode::SUCCESS)
     }

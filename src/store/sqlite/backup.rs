@@ -1,12 +1,12 @@
-//! Owns how the database file is copied while it is in use, and how its log is emptied; knows nothing of its tables but one.
+//! Owns how the database file is copied while it is in use, and written anew; knows nothing of its tables but one.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{Sqlite, Writer, reader};
+use super::{Sqlite, TEMPORARY, Writer, reader};
 use crate::domain::ids::Timestamp;
 use crate::store::StoreError;
 use crate::store::backup::BACKED_UP;
@@ -24,14 +24,25 @@ impl Sqlite {
     }
 
     /// Waits for readers as long as it waits for a writer elsewhere.
+    ///
+    /// The file is written anew: where rows went, pages keep copies of cells that were moved within them, which not even
+    /// `secure_delete` overwrites.
     pub async fn wipe(&self) -> Result<bool, StoreError> {
-        let empty = |writer: &mut Writer| {
-            let busy = writer
-                .connection
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        let anew = |writer: &mut Writer| {
+            let connection = &writer.connection;
+            // the new file is as large as the old one, and memory may be small
+            connection.execute_batch("PRAGMA temp_store = FILE")?;
+            let written = connection.execute_batch("VACUUM");
+            connection.execute_batch(TEMPORARY)?;
+            if written.as_ref().is_err_and(|e| e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)) {
+                return Ok(false);
+            }
+            written?;
+            let busy =
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
             Ok(busy? == 0)
         };
-        self.on_writer(empty).await
+        self.on_writer(anew).await
     }
 }
 

@@ -31,6 +31,9 @@ mod migrations {
 /// Readers kept open when nobody reads.
 const IDLE_READERS: usize = 4;
 
+/// What is only needed for a while lies in memory.
+const TEMPORARY: &str = "PRAGMA temp_store = MEMORY";
+
 /// One database. Everything is written in the order in which it was asked for.
 pub(super) struct Sqlite {
     place: Place,
@@ -301,13 +304,13 @@ fn create(path: &Path) -> Result<Connection, StoreError> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(|e| refused(&e))?;
     prepare(&connection).map_err(|e| refused(&e))?;
-    // nothing erased stays in a free page; a large cache and rare checkpoints: an import touches the pages of many members again and again
+    // a large cache and rare checkpoints: an import touches the pages of many members again and again
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -131072;
-             PRAGMA wal_autocheckpoint = 16384; PRAGMA journal_size_limit = 134217728; PRAGMA temp_store = MEMORY;
-             PRAGMA secure_delete = ON;",
+             PRAGMA wal_autocheckpoint = 16384; PRAGMA journal_size_limit = 134217728;",
         )
+        .and_then(|()| connection.execute_batch(TEMPORARY))
         .map_err(|e| refused(&e))?;
     migrate(&mut connection, path)?;
     Ok(connection)
