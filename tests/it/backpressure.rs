@@ -116,7 +116,7 @@ async fn a_silent_endpoint_starves_nobody_in_a_fleet() {
     dead.turn(true);
     let fleet = ["planner", "worker"].map(|role| Running::start(&house, &["--role", role, "--now", NOW]));
     assert_others_served(&dead, &live, 1_500).await;
-    assert!(fleet[1].metric("replenish_put_off_total", "dead").await <= 0.0);
+    assert!(fleet[1].metric("replenish_put_off_total", "dead").await == 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,7 +129,7 @@ async fn a_resting_endpoint_costs_its_trials_and_catches_up_at_once() {
         receiver.until(301).await;
     }
     let put_off = async || running.metric("replenish_put_off_total", "dead").await;
-    until("it rests", async || put_off().await > 0.0).await;
+    until("it rests", async || put_off().await > 0).await;
     // five failures in a row, with those under way at that time, and then one by one
     let before = dead.hook.seen().len() as u64 - 1;
     assert!(before <= 5 + CONCURRENCY, "{before} posts to an endpoint that fails");
@@ -137,7 +137,7 @@ async fn a_resting_endpoint_costs_its_trials_and_catches_up_at_once() {
     let trials = dead.hook.seen().len() as u64 - 1 - before;
     assert!(trials <= 2, "{trials} at once as the trial");
     let put_off = put_off().await;
-    assert!(put_off <= 3.0 * CONCURRENCY as f64, "{put_off} of 300 were put off, each with a write");
+    assert!(put_off <= 3 * CONCURRENCY, "{put_off} of 300 were put off, each with a write");
     dead.turn(false);
     until("all are there", async || dead.messages() == 301).await;
 }
@@ -158,7 +158,7 @@ async fn what_matters_goes_first_and_what_is_over_does_not_wait_for_a_turn() {
     tokio::task::block_in_place(|| backlog::plant(&house, 120));
     let running = Running::start(&house, &["--now", "2026-04-28T16:00:00+08:00"]);
     receiver.until(4).await;
-    let expired = async || running.metric("replenish_skipped_total", "expired").await >= 120.0;
+    let expired = async || running.metric("replenish_skipped_total", "expired").await >= 120;
     until("what is over is skipped", expired).await;
     let sent_by_then = receiver.seen().len();
     assert!(sent_by_then < 120, "{sent_by_then} were sent before what is over was skipped");
@@ -220,7 +220,7 @@ async fn with_twenty_thousand_due_few_are_under_way_on_the_ledger() {
     let most = onlooker.most();
     // some wait for their turn, as many go, as many are fetched, as many come to an end
     assert!((1..=4 * CONCURRENCY).contains(&most), "{most} were under way");
-    assert!(running.end());
+    running.end();
 }
 
 #[tokio::test(flavor = "multi_thread")]

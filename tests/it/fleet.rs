@@ -6,9 +6,9 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::support::house::{House, RULE, orders};
 use crate::support::postgres;
-use crate::support::process::{Process, eventually};
 use crate::support::receiver::Receiver;
 use crate::support::redis::Redis;
+use crate::support::running::{Running, eventually};
 
 pub const NOON: &str = "2026-05-20T10:00:00+08:00";
 
@@ -41,12 +41,12 @@ pub async fn expected() -> usize {
     pass["delivered"].as_u64().unwrap() as usize
 }
 
-fn start(house: &House, role: &str) -> Process {
-    Process::start(house, &["--role", role, "--now", NOON])
+fn start(house: &House, role: &str) -> Running {
+    Running::start(house, &["--role", role, "--now", NOON])
 }
 
-async fn ready(house: &House, role: &str) -> Process {
-    Process::ready(house, &["--role", role, "--now", NOON]).await
+async fn ready(house: &House, role: &str) -> Running {
+    Running::ready(house, &["--role", role, "--now", NOON]).await
 }
 
 async fn ledger(url: &str) -> Client {
@@ -67,7 +67,7 @@ async fn two_planners_and_two_workers_deliver_each_job_once() {
     let all = expected().await;
     let members = ["planner", "planner", "worker", "worker"].map(|role| start(&house, role));
     receiver.until(all).await;
-    members.into_iter().for_each(Process::end);
+    members.into_iter().for_each(Running::end);
     assert_eq!(receiver.ids().len(), all);
     assert!(receiver.ids().values().all(|n| *n == 1));
     let delivered = tokio::task::block_in_place(|| house.lines(&["jobs", "list", "--state", "delivered"]));
@@ -87,7 +87,7 @@ async fn two_planners_share_the_members_that_are_awake() {
     let planned = async || {
         let mut planned = Vec::new();
         for planner in &planners {
-            planned.push(planner.measure("replenish_occasions_total{change=\"planned\"}").await);
+            planned.push(planner.metric("replenish_occasions_total", "planned").await);
         }
         planned
     };
@@ -97,10 +97,10 @@ async fn two_planners_share_the_members_that_are_awake() {
     let after = planned().await;
     let shares: Vec<u64> = after.iter().zip(&before).map(|(after, before)| after - before).collect();
     assert!(shares.iter().all(|share| *share > 100), "both had their share: {shares:?}");
-    let moved = planners[0].measure("replenish_occasions_total{change=\"withdrawn\"}").await
-        + planners[1].measure("replenish_occasions_total{change=\"withdrawn\"}").await;
+    let moved = planners[0].metric("replenish_occasions_total", "withdrawn").await
+        + planners[1].metric("replenish_occasions_total", "withdrawn").await;
     assert_eq!(after.iter().sum::<u64>() - moved, count(&ledger, "occasion").await, "each once: {after:?}");
-    planners.into_iter().for_each(Process::end);
+    planners.into_iter().for_each(Running::end);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,7 +135,7 @@ async fn workers_come_and_go_and_die_and_nothing_is_lost() {
     let late = start(&house, "worker");
     let left_over = async || count(&ledger, "job WHERE state <> 'delivered'").await;
     eventually("another worker delivers that", async || left_over().await == 0).await;
-    [planner, late].into_iter().for_each(Process::end);
+    [planner, late].into_iter().for_each(Running::end);
     let ids = receiver.ids();
     assert_eq!(ids.len(), all, "none is lost");
     let twice = ids.values().filter(|n| **n > 1).count();

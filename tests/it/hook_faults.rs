@@ -1,7 +1,6 @@
 //! Every way in which an endpoint can fail, done to the program: for each the ledger holds the right state, reason and next
 //! time; an endpoint that is gone is told of until a person resumes.
 
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -9,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::hook::{Answer, Hook};
 use crate::support::house::{House, RULE};
-use crate::support::redis::free_port;
+use crate::support::running::{Running, eventually};
 
 /// Well within the hours of the rule, some hours after the reminder fell due.
 const NOW: &str = "2026-04-28T11:00:00+08:00";
@@ -163,56 +162,16 @@ async fn an_endpoint_that_cannot_be_reached_costs_no_attempt_and_a_private_one_i
     assert_eq!(hook.connections(), 0, "nobody even connected");
 }
 
-/// A running process; killed with its last user.
-struct Daemon(Child, String);
-
-impl Daemon {
-    fn start(house: &House) -> Self {
-        let port = free_port();
-        let mut command = house.command(&["run", "--now", NOW]);
-        command.env("REPLENISH__HTTP__LISTEN", format!("127.0.0.1:{port}"));
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        Self(child, format!("http://127.0.0.1:{port}"))
-    }
-
-    async fn ready(&self) -> Option<Value> {
-        serde_json::from_str(&self.text("/readyz").await?).ok()
-    }
-
-    async fn text(&self, path: &str) -> Option<String> {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        client.get(format!("{}{path}", self.1)).send().await.ok()?.text().await.ok()
-    }
-
-    async fn is_disabled(&self) -> Option<bool> {
-        let metrics = self.text("/metrics").await?;
-        let line = metrics.lines().find(|l| l.starts_with("replenish_endpoint_disabled{channel=\"crm\"}"))?;
-        Some(line.ends_with(" 1"))
-    }
-
-    /// The trouble of the part `channels`, once the process answers.
-    async fn trouble(&self) -> Option<String> {
-        let ready = self.ready().await?;
-        let troubles = ready["troubles"].as_array()?;
-        let channels = troubles.iter().find(|trouble| trouble["part"] == "channels")?;
-        Some(channels["problem"].as_str()?.to_owned())
-    }
+async fn is_disabled(daemon: &Running, is_disabled: u8) -> bool {
+    daemon.measures(&format!("replenish_endpoint_disabled{{channel=\"crm\"}} {is_disabled}")).await
 }
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !is_so().await {
-        assert!(Instant::now() < deadline, "in time: {what}");
-        tokio::task::yield_now().await;
-    }
+/// The trouble of the part `channels`, once the process answers.
+async fn trouble(daemon: &Running) -> Option<String> {
+    let ready = daemon.readiness().await?;
+    let troubles = ready["troubles"].as_array()?;
+    let channels = troubles.iter().find(|trouble| trouble["part"] == "channels")?;
+    Some(channels["problem"].as_str()?.to_owned())
 }
 
 const MEMBERS: usize = 12;
@@ -222,12 +181,12 @@ async fn an_endpoint_that_is_gone_pauses_its_channel_until_a_person_resumes_it()
     let gone = Hook::start(|_| Answer::status("410 Gone")).await;
     let url = gone.url.clone();
     let house = tokio::task::spawn_blocking(move || house(&url, PRIVATE, MEMBERS)).await.unwrap();
-    let daemon = Daemon::start(&house);
-    eventually("readiness tells", async || daemon.trouble().await.is_some()).await;
-    let told = daemon.trouble().await.unwrap();
+    let daemon = Running::start(&house, &["--now", NOW]);
+    eventually("readiness tells", async || trouble(&daemon).await.is_some()).await;
+    let told = trouble(&daemon).await.unwrap();
     assert!(told.starts_with("channel crm: its endpoint answered 410 Gone"), "{told}");
     assert!(told.contains("`replenish resume --channel crm`"), "{told}");
-    eventually("the metric tells", async || daemon.is_disabled().await == Some(true)).await;
+    eventually("the metric tells", async || is_disabled(&daemon, 1).await).await;
     let waits = |house: &House| {
         let jobs = house.lines(&["jobs", "list"]);
         let held = |job: &Value| job["state"] == "scheduled" && job["attempts"] == 0;
@@ -240,8 +199,8 @@ async fn an_endpoint_that_is_gone_pauses_its_channel_until_a_person_resumes_it()
     let mended = Hook::start(|_| Answer::status("200 OK")).await;
     let settings = std::fs::read_to_string(house.path("replenish.toml")).unwrap();
     house.write("replenish.toml", &settings.replace(&gone.url, &mended.url));
-    let daemon = Daemon::start(&house);
-    eventually("it is told after a restart", async || daemon.trouble().await.as_ref() == Some(&told)).await;
+    let daemon = Running::start(&house, &["--now", NOW]);
+    eventually("it is told after a restart", async || trouble(&daemon).await.as_ref() == Some(&told)).await;
     assert!(mended.seen().is_empty(), "paused");
     let resumed = tokio::task::block_in_place(|| {
         let paused = house.json(&["pause", "--channel", "crm", "--because", "a person too"]);
@@ -252,9 +211,9 @@ async fn an_endpoint_that_is_gone_pauses_its_channel_until_a_person_resumes_it()
     });
     assert_eq!((&resumed["changed"], &resumed["paused"]), (&true.into(), &serde_json::json!([])));
     eventually("all goes out", async || mended.seen().len() == MEMBERS).await;
-    eventually("it is ready", async || daemon.ready().await.is_some_and(|ready| ready["ready"] == true))
+    eventually("it is ready", async || daemon.readiness().await.is_some_and(|ready| ready["ready"] == true))
         .await;
-    eventually("the metric tells", async || daemon.is_disabled().await == Some(false)).await;
+    eventually("the metric tells", async || is_disabled(&daemon, 0).await).await;
     let all_delivered = || {
         let jobs = house.lines(&["jobs", "list", "--state", "delivered"]);
         jobs.len() == MEMBERS

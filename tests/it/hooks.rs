@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::pushing::{AFTER_THE_LAST, rhythm, until_due};
-use crate::support::daemon::{Daemon, eventually};
 use crate::support::house::{House, RULE};
 use crate::support::postgres;
 use crate::support::receiver::Receiver;
 use crate::support::redis::Redis;
+use crate::support::running::{Running, eventually};
 
 const SECRETS: &str =
     "[http]\nshopify_secret = { file = \"shopify\" }\nwoocommerce_secret = { file = \"woocommerce\" }\n";
@@ -32,7 +32,7 @@ fn signed(secret: &str, body: &str) -> String {
     STANDARD.encode(mac.chain_update(body).finalize().into_bytes())
 }
 
-async fn shopify(daemon: &Daemon, topic: &str, body: &Value) -> (u16, Value) {
+async fn shopify(daemon: &Running, topic: &str, body: &Value) -> (u16, Value) {
     let body = body.to_string();
     let signature = signed("hush", &body);
     let headers = [
@@ -43,7 +43,7 @@ async fn shopify(daemon: &Daemon, topic: &str, body: &Value) -> (u16, Value) {
     daemon.post("/v1/shopify", &headers, body).await
 }
 
-async fn woocommerce(daemon: &Daemon, topic: &str, body: &Value) -> (u16, Value) {
+async fn woocommerce(daemon: &Running, topic: &str, body: &Value) -> (u16, Value) {
     let body = body.to_string();
     let signature = signed("quiet", &body);
     let headers = [("x-wc-webhook-signature", signature.as_str()), ("x-wc-webhook-topic", topic)];
@@ -89,7 +89,7 @@ fn counts(answer: &Value) -> [u64; 5] {
 async fn only_what_the_shop_has_signed_gets_in() {
     let receiver = Receiver::start().await;
     let house = house(&receiver, "");
-    let daemon = Daemon::start(&house, &EARLY, &[]).await;
+    let daemon = Running::start(&house, &EARLY).answering().await;
     let body = order(1, 2).to_string();
     let tampered = body.replace("\"quantity\":2", "\"quantity\":9");
     assert_ne!(tampered, body);
@@ -128,7 +128,7 @@ async fn only_what_the_shop_has_signed_gets_in() {
 async fn without_a_secret_in_the_settings_no_webhook_is_taken() {
     let receiver = Receiver::start().await;
     let house = House::with(&receiver, RULE, "");
-    let daemon = Daemon::start(&house, &EARLY, &[]).await;
+    let daemon = Running::start(&house, &EARLY).answering().await;
     for (status, answer) in [
         shopify(&daemon, "orders/create", &order(1, 2)).await,
         woocommerce(&daemon, "order.created", &json!({})).await,
@@ -143,7 +143,7 @@ async fn without_a_secret_in_the_settings_no_webhook_is_taken() {
 async fn the_newest_word_of_shopify_stands_and_the_export_meets_it() {
     let receiver = Receiver::start().await;
     let house = house(&receiver, "");
-    let daemon = Daemon::start(&house, &EARLY, &[]).await;
+    let daemon = Running::start(&house, &EARLY).answering().await;
     let mut two = order(3, 2);
     two["line_items"]
         .as_array_mut()
@@ -192,7 +192,7 @@ async fn the_newest_word_of_shopify_stands_and_the_export_meets_it() {
 async fn what_concerns_no_order_is_answered_all_the_same() {
     let receiver = Receiver::start().await;
     let house = house(&receiver, "");
-    let daemon = Daemon::start(&house, &EARLY, &[]).await;
+    let daemon = Running::start(&house, &EARLY).answering().await;
     let unknown = json!({"order_id": 1, "created_at": "2026-03-02T15:06:00+08:00",
         "refund_line_items": [{"id": 1, "quantity": 1, "line_item": {"sku": "beans", "quantity": 1}}]});
     let cases = [
@@ -205,7 +205,7 @@ async fn what_concerns_no_order_is_answered_all_the_same() {
         assert_eq!((status, counts(&answer)), (200, expected), "{answer}");
         assert!(answer["because"].as_str().unwrap().contains(says), "{answer}");
     }
-    let metrics = daemon.metrics().await;
+    let metrics = daemon.text("/metrics").await;
     assert!(metrics.contains("replenish_intake_total{kind=\"orders\",result=\"ignored\"} 2\n"), "{metrics}");
     daemon.end();
 }
@@ -214,7 +214,7 @@ async fn what_concerns_no_order_is_answered_all_the_same() {
 async fn an_order_of_woocommerce_lives_and_is_deleted_and_restored() {
     let receiver = Receiver::start().await;
     let house = house(&receiver, "");
-    let daemon = Daemon::start(&house, &EARLY, &[]).await;
+    let daemon = Running::start(&house, &EARLY).answering().await;
     let order = |modified: DateTime<Utc>, status: &str| {
         json!({"id": 727, "number": "727", "status": status, "customer_id": 0,
             "date_created_gmt": "2026-03-02T07:00:00",
@@ -258,11 +258,11 @@ async fn an_order_by_webhook_takes_the_planned_reminder_away() {
     let house = house(&receiver, "");
     house.write("orders.csv", &rhythm(AMY));
     tokio::task::block_in_place(|| house.json(&["import", "orders", "orders.csv"]));
-    let planning = Daemon::start(&house, &["--now", AFTER_THE_LAST], &[]).await;
+    let planning = Running::start(&house, &["--now", AFTER_THE_LAST]).answering().await;
     let due = until_due(&house).await;
     planning.end();
     let before = (due - TimeDelta::minutes(30)).to_rfc3339();
-    let daemon = Daemon::start(&house, &["--now", &before], &[]).await;
+    let daemon = Running::start(&house, &["--now", &before]).answering().await;
     let (_, answer) = shopify(&daemon, "orders/create", &bought(due - TimeDelta::hours(1))).await;
     assert_eq!(counts(&answer), [1, 0, 0, 0, 0], "{answer}");
     // the next need, weeks later
@@ -285,8 +285,9 @@ async fn in_a_fleet_an_order_that_comes_after_the_offer_skips_the_reminder_at_it
     let house = house(&receiver, &parts);
     house.write("orders.csv", &rhythm(AMY));
     tokio::task::block_in_place(|| house.json(&["import", "orders", "orders.csv"]));
-    let role =
-        async |role: &str, now: &str| Daemon::start(&house, &["--role", role, "--now", now], &[]).await;
+    let role = async |role: &str, now: &str| {
+        Running::start(&house, &["--role", role, "--now", now]).answering().await
+    };
     let planner = role("planner", AFTER_THE_LAST).await;
     let due = until_due(&house).await;
     planner.end();

@@ -4,9 +4,9 @@
 use replenish::store::Store;
 use serde_json::Value;
 
-use crate::support::daemon::{Daemon, eventually};
 use crate::support::house::{House, RULE};
 use crate::support::receiver::Receiver;
+use crate::support::running::{Running, eventually};
 
 const NOW: &str = "2026-04-02T10:00:00+08:00";
 const CARE: &str = "
@@ -43,7 +43,7 @@ async fn files_dropped_into_the_inbox_are_taken_in_once() {
     let house = House::with(&receiver, RULE, "[intake]\ninbox = \"inbox\"\n");
     drop_in(&house, "orders.csv", ORDERS);
     house.write("inbox/orders-being-written.csv.part", "order_id");
-    let daemon = Daemon::start(&house, &["--now", NOW], &[]).await;
+    let daemon = Running::start(&house, &["--now", NOW]).answering().await;
     let lies = |name: &str| house.path(&format!("inbox/{name}")).exists();
     eventually("the first file is done", async || lies("done/orders.csv")).await;
     eventually("a reminder waits", async || due(&house).is_some()).await;
@@ -75,7 +75,7 @@ async fn files_dropped_into_the_inbox_are_taken_in_once() {
     assert!(!log.contains("never"), "no row reaches the log");
     for (result, files) in [("refused", 3), ("done", 3), ("again", 1)] {
         let line = format!("replenish_inbox_total{{result=\"{result}\"}} {files}");
-        eventually(&line, async || daemon.metrics().await.lines().any(|l| l == line)).await;
+        eventually(&line, async || daemon.measures(&line).await).await;
     }
     assert_eq!(
         tokio::task::block_in_place(|| house.run(&["forecast", "--member", "m9"])).code,
@@ -88,7 +88,7 @@ async fn files_dropped_into_the_inbox_are_taken_in_once() {
 async fn returns_that_come_before_their_orders_may_come_again() {
     let receiver = Receiver::start().await;
     let house = House::with(&receiver, RULE, "[intake]\ninbox = \"inbox\"\n");
-    let daemon = Daemon::start(&house, &["--now", NOW], &[]).await;
+    let daemon = Running::start(&house, &["--now", NOW]).answering().await;
     let returns = "order_id,product_id\no3,beans\n";
     let lies = |name: &str| house.path(&format!("inbox/{name}")).exists();
     for (name, text, done) in [

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::contract::{Place, apply, assembled, cases, day, member, occasion};
 use crate::support::house::{House, RULE, orders};
-use crate::support::process::{Process, eventually};
 use crate::support::receiver::Receiver;
+use crate::support::running::{Running, eventually};
 
 cases! {
     what_was_missed_is_told_once
@@ -110,7 +110,7 @@ async fn after_twelve_days_the_late_go_and_the_too_late_are_named() {
         .filter(|line| at(line["due_at"].as_str().unwrap()) <= at(UP))
         .partition(|l| ends(l) <= at(UP));
     assert!(too_late.len() > 3 && still_good.len() > 3, "{planned:?}");
-    let daemon = Process::start(&house, &["--now", UP]);
+    let daemon = Running::start(&house, &["--now", UP]);
     let said = format!("\"too_late\":{}", too_late.len());
     eventually("the outage is told", async || daemon.log().contains("nobody planned")).await;
     let log = daemon.log();
@@ -174,7 +174,7 @@ async fn a_planner_that_runs_notices_that_the_ledger_was_away() {
     let receiver = Receiver::start().await;
     let (house, planned) = down(&receiver).await;
     let just_now = "2026-05-20T10:01:00+08:00";
-    let daemon = Process::ready(&house, &["--now", just_now]).await;
+    let daemon = Running::ready(&house, &["--now", just_now]).await;
     assert!(!daemon.log().contains("nobody planned"), "{}", daemon.log());
     let ledger = rusqlite::Connection::open(house.path("var/replenish.db")).unwrap();
     ledger.busy_timeout(std::time::Duration::from_secs(10)).unwrap();

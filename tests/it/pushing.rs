@@ -9,10 +9,10 @@ use futures::StreamExt;
 use replenish::store::Store;
 use serde_json::{Value, json};
 
-use crate::support::daemon::{Daemon, eventually};
 use crate::support::house::{House, RULE};
 use crate::support::postgres;
 use crate::support::receiver::Receiver;
+use crate::support::running::{Running, eventually};
 use crate::support::workbook::{Cell, Sheet, workbook};
 
 const TOKEN: &str = "[http]\ntoken = { file = \"token\" }\n";
@@ -50,7 +50,7 @@ fn counts(answer: &Value) -> [u64; 6] {
 async fn every_layout_is_taken_in_as_a_file_is() {
     let receiver = Receiver::start().await;
     let house = house(&receiver, "").await;
-    let daemon = Daemon::start(&house, &EARLY, &[]).await;
+    let daemon = Running::start(&house, &EARLY).answering().await;
     let (o1, o2) = (order("1").to_string(), order("2").to_string());
     let pretty = serde_json::to_string_pretty(&order("1")).unwrap();
     let csv = "order_id,member_id,product_id,ordered_at,quantity\n1,m1,beans,2026-03-02,3\n";
@@ -88,7 +88,7 @@ async fn every_layout_is_taken_in_as_a_file_is() {
     assert_eq!((status, counts(&answer)), (200, [1, 0, 1, 0, 0, 0]), "{answer}");
     assert_eq!(answer["unknown_columns"], json!(["colour"]));
 
-    let metrics = daemon.metrics().await;
+    let metrics = daemon.text("/metrics").await;
     for line in [
         "replenish_intake_total{kind=\"orders\",result=\"stored\"} 2",
         "replenish_intake_total{kind=\"orders\",result=\"duplicate\"} 8",
@@ -108,7 +108,7 @@ async fn every_layout_is_taken_in_as_a_file_is() {
 async fn good_rows_count_beside_bad_ones_and_a_body_without_any_is_refused() {
     let receiver = Receiver::start().await;
     let house = house(&receiver, "").await;
-    let daemon = Daemon::start(&house, &EARLY, &[]).await;
+    let daemon = Running::start(&house, &EARLY).answering().await;
     let post = async |headers: &[(&str, &str)], body: &str| {
         daemon.post("/v1/orders", &[headers, &[SHOWN]].concat(), body.to_owned()).await
     };
@@ -144,7 +144,7 @@ async fn good_rows_count_beside_bad_ones_and_a_body_without_any_is_refused() {
 async fn bodies_are_bounded_as_they_come_and_unpacked() {
     let receiver = Receiver::start().await;
     let house = house(&receiver, "").await;
-    let daemon = Daemon::start(&house, &EARLY, &[]).await;
+    let daemon = Running::start(&house, &EARLY).answering().await;
     let padded = |size: usize| {
         let order = order("1").to_string();
         order.clone() + &" ".repeat(size - order.len())
@@ -171,7 +171,7 @@ async fn bodies_are_bounded_as_they_come_and_unpacked() {
 async fn only_who_shows_the_token_may_push() {
     let receiver = Receiver::start().await;
     let house = house(&receiver, "").await;
-    let daemon = Daemon::start(&house, &EARLY, &[]).await;
+    let daemon = Running::start(&house, &EARLY).answering().await;
     for kind in ["orders", "members", "products"] {
         for shown in [None, Some("Bearer open-sesam"), Some("Basic open-sesame"), Some("Bearer ")] {
             let headers: Vec<_> = shown.map(|shown| ("authorization", shown)).into_iter().collect();
@@ -237,7 +237,7 @@ async fn pushed_as_imported(more: &str, url: impl Fn(&House) -> String) {
     let (by_http, by_file) = (house(&receiver, more).await, house(&receiver, "").await);
     let orders = ten_thousand();
     let count = orders.iter().flatten().count() as u64;
-    let daemon = Daemon::start(&by_http, &EARLY, &[]).await;
+    let daemon = Running::start(&by_http, &EARLY).answering().await;
     let mut batches: Vec<&[Vec<Value>]> = orders.chunks(100).chain(orders.chunks(100)).collect();
     fastrand::Rng::with_seed(7).shuffle(&mut batches);
     let push = |(n, batch): (usize, &&[Vec<Value>])| {
@@ -308,14 +308,14 @@ async fn an_order_that_comes_before_the_reminder_skips_it() {
     let house = house(&receiver, "").await;
     house.write("orders.csv", &rhythm("m1"));
     tokio::task::block_in_place(|| house.json(&["import", "orders", "orders.csv"]));
-    let planning = Daemon::start(&house, &["--now", AFTER_THE_LAST], &[]).await;
+    let planning = Running::start(&house, &["--now", AFTER_THE_LAST]).answering().await;
     let due = until_due(&house).await;
     planning.end();
 
     // the receiver lets the job wait, planned and assembled
     receiver.refuse(true);
     let after = |minutes| (due + TimeDelta::minutes(minutes)).to_rfc3339();
-    let daemon = Daemon::start(&house, &["--now", &after(1)], &[]).await;
+    let daemon = Running::start(&house, &["--now", &after(1)]).answering().await;
     let jobs = |args: &[&str]| {
         tokio::task::block_in_place(|| house.lines(&[&["jobs", "list"], args].concat())).len()
     };
@@ -329,7 +329,7 @@ async fn an_order_that_comes_before_the_reminder_skips_it() {
 
     // the time comes when it would be tried again
     receiver.refuse(false);
-    let daemon = Daemon::start(&house, &["--now", &after(10)], &[]).await;
+    let daemon = Running::start(&house, &["--now", &after(10)]).answering().await;
     let skipped = ["--state", "skipped", "--reason", "reordered"];
     eventually("the reminder is skipped", async || jobs(&skipped) == 1).await;
     assert_eq!(receiver.seen(), []);

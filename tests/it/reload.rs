@@ -1,9 +1,6 @@
 //! Rules read again while the daemon runs: the better ones at once, the broken ones never, and nothing lost over it.
 
-use std::fs::File;
-use std::path::PathBuf;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -11,90 +8,29 @@ use serde_json::{Value, json};
 use crate::support::house::{House, RULE, orders};
 use crate::support::postgres;
 use crate::support::receiver::Receiver;
-use crate::support::redis::{Redis, free_port};
+use crate::support::redis::Redis;
+use crate::support::running::{Running, eventually};
 
 const NOON: &str = "2026-05-20T10:00:00+08:00";
 const TOKEN: &str = "open-sesame";
 const WITH_TOKEN: &str = "[http]\ntoken = { file = \"token\" }\n";
 
-/// A running process; killed with its last user.
-struct Daemon {
-    child: Child,
-    base: String,
-    log: PathBuf,
-    client: reqwest::Client,
+async fn start(house: &House, args: &[&str]) -> Running {
+    Running::start(house, args).answering().await
 }
 
-impl Daemon {
-    /// Starts it and waits until it answers.
-    async fn start(house: &House, args: &[&str], env: &[(&str, &str)]) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let port = free_port();
-        let log = house.path(&format!("log-{port}"));
-        let mut command = house.command(&[&["run"], args].concat());
-        command.env("REPLENISH__HTTP__LISTEN", format!("127.0.0.1:{port}"));
-        command.envs(env.iter().copied()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
-        let child = command.spawn().unwrap();
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let daemon = Self { child, base: format!("http://127.0.0.1:{port}"), log, client };
-        let alive = async || daemon.client.get(format!("{}/healthz", daemon.base)).send().await.is_ok();
-        eventually("the daemon answers", alive).await;
-        daemon
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
-    }
-
-    fn end(mut self) {
-        self.signal("-TERM");
-        assert!(self.child.wait().unwrap().success(), "{}", self.log());
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
-    }
-
-    async fn text(&self, path: &str) -> String {
-        self.client.get(format!("{}{path}", self.base)).send().await.unwrap().text().await.unwrap()
-    }
-
-    async fn ready(&self) -> Value {
-        serde_json::from_str(&self.text("/readyz").await).unwrap()
-    }
-
-    async fn hash(&self) -> String {
-        self.ready().await["rules"].as_str().unwrap().to_owned()
-    }
-
-    async fn measures(&self, line: &str) -> bool {
-        self.text("/metrics").await.lines().any(|l| l == line)
-    }
-
-    async fn post(&self, token: Option<&str>) -> (u16, Value) {
-        let mut request = self.client.post(format!("{}/v1/reload", self.base));
-        if let Some(token) = token {
-            request = request.bearer_auth(token);
-        }
-        let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap())
-    }
+async fn readiness(daemon: &Running) -> Value {
+    daemon.readiness().await.unwrap()
 }
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+async fn hash(daemon: &Running) -> String {
+    readiness(daemon).await["rules"].as_str().unwrap().to_owned()
 }
 
-async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !is_so().await {
-        assert!(Instant::now() < deadline, "in time: {what}");
-        tokio::task::yield_now().await;
-    }
+async fn reload(daemon: &Running, token: Option<&str>) -> (u16, Value) {
+    let bearer = token.map(|token| format!("Bearer {token}"));
+    let header = bearer.as_deref().map(|bearer| ("authorization", bearer));
+    daemon.post("/v1/reload", header.as_slice(), "").await
 }
 
 /// Writes so many days before the need.
@@ -134,13 +70,13 @@ async fn until_due(house: &House) -> DateTime<Utc> {
 async fn a_hang_up_puts_better_rules_in_force_and_re_times_what_waits() {
     let receiver = Receiver::start().await;
     let house = house_of_one(&receiver, "").await;
-    let daemon = Daemon::start(&house, &["--now", AFTER_THE_LAST], &[]).await;
-    let (before, old) = (until_due(&house).await, daemon.hash().await);
+    let daemon = start(&house, &["--now", AFTER_THE_LAST]).await;
+    let (before, old) = (until_due(&house).await, hash(&daemon).await);
     house.write("rules/rules.toml", &rule(10));
     daemon.signal("-HUP");
     let five_days_earlier = Some(before - TimeDelta::days(5));
     eventually("the reminder moves", async || due(&house) == five_days_earlier).await;
-    let new = daemon.hash().await;
+    let new = hash(&daemon).await;
     assert_ne!(old, new);
     assert!(daemon.measures(&format!("replenish_rules_info{{hash=\"{new}\"}} 1")).await);
     assert!(daemon.measures(&format!("replenish_rules_info{{hash=\"{old}\"}} 0")).await);
@@ -153,7 +89,7 @@ async fn a_hang_up_puts_better_rules_in_force_and_re_times_what_waits() {
 async fn rules_about_another_kind_of_item_are_learnt_for_at_once() {
     let receiver = Receiver::start().await;
     let house = house_of_one(&receiver, "").await;
-    let daemon = Daemon::start(&house, &["--now", AFTER_THE_LAST], &[]).await;
+    let daemon = start(&house, &["--now", AFTER_THE_LAST]).await;
     until_due(&house).await;
     let learnt = || daemon.log().matches("learnt from the history").count();
     assert_eq!(learnt(), 1);
@@ -170,14 +106,14 @@ async fn rules_about_another_kind_of_item_are_learnt_for_at_once() {
 async fn invalid_rules_leave_the_old_in_force_and_tell_every_problem() {
     let receiver = Receiver::start().await;
     let house = house_of_one(&receiver, "").await;
-    let daemon = Daemon::start(&house, &["--now", AFTER_THE_LAST], &[]).await;
-    let (before, old) = (until_due(&house).await, daemon.hash().await);
+    let daemon = start(&house, &["--now", AFTER_THE_LAST]).await;
+    let (before, old) = (until_due(&house).await, hash(&daemon).await);
     let wrong = rule(10).replace("purchases = 2", "purchases = \"two\"").replace("\"crm\"", "\"crn\"");
     house.write("rules/rules.toml", &wrong);
     house.write("templates/broken.jinja", "{% block subject %}");
     daemon.signal("-HUP");
     eventually("the gauge falls", async || daemon.measures("replenish_rules_valid 0").await).await;
-    assert_eq!(daemon.ready().await, json!({"ready": true, "rules": old, "troubles": []}));
+    assert_eq!(readiness(&daemon).await, json!({"ready": true, "rules": old, "troubles": []}));
     let log = daemon.log();
     let warned: Vec<Value> = log.lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
     let at: Vec<&str> = warned.iter().filter_map(|event| event["at"].as_str()).collect();
@@ -189,7 +125,7 @@ async fn invalid_rules_leave_the_old_in_force_and_tell_every_problem() {
     std::fs::remove_file(house.path("templates/broken.jinja")).unwrap();
     daemon.signal("-HUP");
     eventually("the gauge rises", async || daemon.measures("replenish_rules_valid 1").await).await;
-    assert_eq!((due(&house), daemon.hash().await), (Some(before), old));
+    assert_eq!((due(&house), hash(&daemon).await), (Some(before), old));
     daemon.end();
 }
 
@@ -197,23 +133,23 @@ async fn invalid_rules_leave_the_old_in_force_and_tell_every_problem() {
 async fn a_caller_with_the_token_reloads_and_hears_how_it_went() {
     let receiver = Receiver::start().await;
     let house = house_of_one(&receiver, WITH_TOKEN).await;
-    let daemon = Daemon::start(&house, &["--now", AFTER_THE_LAST], &[]).await;
-    let old = daemon.hash().await;
+    let daemon = start(&house, &["--now", AFTER_THE_LAST]).await;
+    let old = hash(&daemon).await;
     house.write("rules/rules.toml", &rule(10));
     for token in [None, Some("open-sesam"), Some("open-sesame0")] {
-        assert_eq!(daemon.post(token).await.0, 401, "{token:?}");
+        assert_eq!(reload(&daemon, token).await.0, 401, "{token:?}");
     }
-    assert_eq!(daemon.hash().await, old, "who may not call changes nothing");
-    let (status, answer) = daemon.post(Some(TOKEN)).await;
-    let new = daemon.hash().await;
+    assert_eq!(hash(&daemon).await, old, "who may not call changes nothing");
+    let (status, answer) = reload(&daemon, Some(TOKEN)).await;
+    let new = hash(&daemon).await;
     assert_eq!((status, answer), (200, json!({"rules_hash": new, "changed": true})));
     assert_ne!(new, old);
     let unchanged = (200, json!({"rules_hash": new, "changed": false}));
-    assert_eq!(daemon.post(Some(TOKEN)).await, unchanged);
+    assert_eq!(reload(&daemon, Some(TOKEN)).await, unchanged);
     house.write("templates/note.jinja", "{% block subject %}a{% endblock %}{% block text %}b{% endblock %}");
-    assert_eq!(daemon.post(Some(TOKEN)).await.1["changed"], true, "a template alone is a change too");
+    assert_eq!(reload(&daemon, Some(TOKEN)).await.1["changed"], true, "a template alone is a change too");
     house.write("rules/rules.toml", "[[rule]]\nid = 7\n");
-    let (status, answer) = daemon.post(Some(TOKEN)).await;
+    let (status, answer) = reload(&daemon, Some(TOKEN)).await;
     assert_eq!(status, 422);
     let problem = &answer["problems"][0];
     assert!(problem["file"].as_str().unwrap().ends_with("rules/rules.toml"), "{answer}");
@@ -226,17 +162,17 @@ async fn a_caller_with_the_token_reloads_and_hears_how_it_went() {
 async fn a_rule_for_a_channel_that_needs_a_restart_is_a_problem_and_changed_settings_are_told_once() {
     let receiver = Receiver::start().await;
     let house = house_of_one(&receiver, WITH_TOKEN).await;
-    let daemon = Daemon::start(&house, &["--now", AFTER_THE_LAST], &[]).await;
+    let daemon = start(&house, &["--now", AFTER_THE_LAST]).await;
     let settings = std::fs::read_to_string(house.path("replenish.toml")).unwrap();
     let more = "[channel.line]\nurl = \"https://line.example/hook\"\nsecret = { env = \"CRM_SECRET\" }\n";
     house.write("replenish.toml", &format!("{settings}{more}"));
     let told = |log: String| log.matches("restart to apply them").count();
-    assert_eq!(daemon.post(Some(TOKEN)).await.0, 200);
-    assert_eq!(daemon.post(Some(TOKEN)).await.0, 200);
+    assert_eq!(reload(&daemon, Some(TOKEN)).await.0, 200);
+    assert_eq!(reload(&daemon, Some(TOKEN)).await.0, 200);
     assert_eq!(told(daemon.log()), 1, "{}", daemon.log());
     assert!(daemon.log().contains(r#""settings":"channel""#), "{}", daemon.log());
     house.write("rules/rules.toml", &rule(10).replace("\"crm\"", "\"line\""));
-    let (status, answer) = daemon.post(Some(TOKEN)).await;
+    let (status, answer) = reload(&daemon, Some(TOKEN)).await;
     assert_eq!(status, 422, "{answer}");
     assert_eq!(answer["problems"].as_array().unwrap().len(), 1, "{answer}");
     assert!(answer["problems"][0]["help"].as_str().unwrap().contains("restart"), "{answer}");
@@ -248,7 +184,7 @@ async fn a_rule_for_a_channel_that_needs_a_restart_is_a_problem_and_changed_sett
 async fn of_ten_quick_reloads_the_last_one_stays() {
     let receiver = Receiver::start().await;
     let house = house_of_one(&receiver, WITH_TOKEN).await;
-    let daemon = Daemon::start(&house, &["--now", AFTER_THE_LAST], &[]).await;
+    let daemon = start(&house, &["--now", AFTER_THE_LAST]).await;
     let before = until_due(&house).await;
     for days in [10, 5, 9, 5, 8, 5, 7, 5, 6, 10] {
         house.write("rules/rules.new", &rule(days));
@@ -257,7 +193,7 @@ async fn of_ten_quick_reloads_the_last_one_stays() {
     }
     let last = Some(before - TimeDelta::days(5));
     eventually("the last rules move the reminder", async || due(&house) == last).await;
-    let (status, answer) = daemon.post(Some(TOKEN)).await;
+    let (status, answer) = reload(&daemon, Some(TOKEN)).await;
     assert_eq!((status, &answer["changed"]), (200, &json!(false)), "{answer}");
     assert_eq!(due(&house), last);
     daemon.end();
@@ -278,12 +214,12 @@ async fn reloads_under_load_lose_nothing_and_repeat_nothing() {
     house.write("orders.csv", &made);
     house.json(&["import", "orders", "orders.csv"]);
     receiver.slow_down(Duration::from_millis(20));
-    let daemon = Daemon::start(&house, &["--now", NOON], &[]).await;
+    let daemon = start(&house, &["--now", NOON]).await;
     receiver.until(10).await;
     // Other rules, so that everyone is planned anew, and the same messages.
     for priority in [1, 2, 1, 0] {
         house.write("rules/rules.toml", &format!("{RULE}priority = {priority}\n"));
-        assert_eq!(daemon.post(Some(TOKEN)).await.0, 200);
+        assert_eq!(reload(&daemon, Some(TOKEN)).await.0, 200);
         receiver.until(receiver.seen().len() + 5).await;
     }
     assert!(receiver.seen().len() < quiet.seen().len(), "it came in the middle");
@@ -304,30 +240,30 @@ async fn planners_with_different_rules_do_not_fight() {
     let (receiver, redis) = (Receiver::start().await, Redis::start());
     let house = fleet(&receiver, &redis).await;
     let planner = ["--role", "planner", "--now", AFTER_THE_LAST];
-    let first = Daemon::start(&house, &planner, &[]).await;
+    let first = start(&house, &planner).await;
     let before = until_due(&house).await;
     house.write("newer/rules.toml", &rule(10));
     let newer = house.path("newer").display().to_string();
-    let second = Daemon::start(&house, &planner, &[("REPLENISH__RULES", &newer)]).await;
+    let second = Running::start_with(&house, &planner, &[("REPLENISH__RULES", &newer)]).answering().await;
     let moved = Some(before - TimeDelta::days(5));
     eventually("the newer rules are in force", async || due(&house) == moved).await;
     eventually("the older planner says so", async || {
         first.text("/readyz").await.contains("other rules are in force")
     })
     .await;
-    assert_eq!(first.ready().await["troubles"][0]["part"], "planner");
+    assert_eq!(readiness(&first).await["troubles"][0]["part"], "planner");
     assert_eq!(due(&house), moved, "and keeps its hands off");
-    assert_eq!(second.ready().await["ready"], true);
+    assert_eq!(readiness(&second).await["ready"], true);
 
     house.write("rules/rules.toml", &rule(10));
     first.signal("-HUP");
-    eventually("both go by the same rules", async || first.ready().await["ready"] == true).await;
-    assert_eq!((first.hash().await, due(&house)), (second.hash().await, moved));
+    eventually("both go by the same rules", async || readiness(&first).await["ready"] == true).await;
+    assert_eq!((hash(&first).await, due(&house)), (hash(&second).await, moved));
     // The last to be given rules counts, whichever it is.
     house.write("rules/rules.toml", &rule(5));
     first.signal("-HUP");
     eventually("the first planner's rules are in force", async || due(&house) == Some(before)).await;
-    eventually("now the other one stands back", async || second.ready().await["ready"] == false).await;
+    eventually("now the other one stands back", async || readiness(&second).await["ready"] == false).await;
     first.end();
     second.end();
 }
@@ -341,13 +277,15 @@ async fn a_worker_with_older_rules_ends_no_job_of_a_rule_it_does_not_know() {
     house.write("newer/rules.toml", &rule(5).replace("\"refill\"", "\"renamed\""));
     let newer = house.path("newer").display().to_string();
     let new_rules = [("REPLENISH__RULES", newer.as_str())];
-    let _planner = Daemon::start(&house, &["--role", "planner", "--now", &on_time], &new_rules).await;
+    let _planner =
+        Running::start_with(&house, &["--role", "planner", "--now", &on_time], &new_rules).answering().await;
     let state = |state: &str| house.lines(&["jobs", "list", "--state", state]).len();
     eventually("the job is offered", async || state("queued") == 1).await;
     let debug = [("RUST_LOG", "replenish=debug")];
-    let worker = Daemon::start(&house, &["--role", "worker", "--now", &on_time], &debug).await;
+    let worker =
+        Running::start_with(&house, &["--role", "worker", "--now", &on_time], &debug).answering().await;
     eventually("the worker lets go", async || worker.log().contains("are let go")).await;
-    eventually("the worker says why", async || worker.ready().await["ready"] == false).await;
+    eventually("the worker says why", async || readiness(&worker).await["ready"] == false).await;
     assert_eq!((state("queued"), state("skipped")), (1, 0));
     assert_eq!(receiver.seen().len(), 0);
     worker.end();

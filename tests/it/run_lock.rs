@@ -1,16 +1,11 @@
 //! The run lock of a daemon on PostgreSQL: cut, it is taken again and deliveries go on; taken by another, the daemon ends.
 
-use std::fs::File;
-use std::path::PathBuf;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
-
 use tokio_postgres::{Client, NoTls};
 
 use crate::support::house::{House, RULE, orders};
 use crate::support::postgres;
 use crate::support::receiver::Receiver;
-use crate::support::redis::free_port;
+use crate::support::running::{LONG, Running, eventually};
 
 const NOON: &str = "2026-05-20T10:00:00+08:00";
 /// The advisory lock of a run, and who holds it.
@@ -19,65 +14,11 @@ const HOLDER: &str = "SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid =
     WHERE d.datname = $1 AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
     AND (l.classid::bigint << 32 | l.objid::bigint) = $2";
 
-/// A running daemon; killed with its last user.
-struct Daemon {
-    child: Child,
-    base: String,
-    log: PathBuf,
-    client: reqwest::Client,
-}
-
-impl Daemon {
-    fn start(house: &House) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let port = free_port();
-        let log = house.path(&format!("log-{port}"));
-        let mut command = house.command(&["run", "--now", NOON]);
-        command.env("REPLENISH__HTTP__LISTEN", format!("127.0.0.1:{port}"));
-        let child = command.stdout(Stdio::null()).stderr(File::create(&log).unwrap()).spawn().unwrap();
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { child, base: format!("http://127.0.0.1:{port}"), log, client }
-    }
-
-    async fn ready(&self) -> Option<String> {
-        self.client.get(format!("{}/readyz", self.base)).send().await.ok()?.text().await.ok()
-    }
-
-    async fn is_ready(&self) -> bool {
-        self.ready().await.is_some_and(|told| told.contains("\"ready\":true"))
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
-    }
-
-    fn end(mut self) {
-        let pid = self.child.id().to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        assert!(self.child.wait().unwrap().success(), "{}", self.log());
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !is_so().await {
-        assert!(Instant::now() < deadline, "in time: {what}");
-        tokio::task::yield_now().await;
-    }
-}
-
 /// A shop on a PostgreSQL of its own, its daemon at work, and a session beside them.
 struct Scene {
     receiver: Receiver,
     house: House,
-    daemon: Daemon,
+    daemon: Running,
     store: String,
     name: String,
     beside: Client,
@@ -99,10 +40,10 @@ impl Scene {
         house.write("orders.csv", &orders(60, 7));
         tokio::task::block_in_place(|| house.json(&["import", "orders", "orders.csv"]));
         let beside = session(&format!("{server}/postgres")).await;
-        let daemon = Daemon::start(&house);
+        let daemon = Running::start(&house, &["--now", NOON]);
         let scene = Self { receiver, house, daemon, store, name, beside };
         scene.receiver.until(1).await;
-        eventually("ready", async || scene.daemon.is_ready().await).await;
+        scene.daemon.until_ready(true, LONG).await;
         Some(scene)
     }
 
@@ -137,7 +78,7 @@ async fn a_lock_whose_session_is_cut_is_taken_again() {
     scene.cut(first).await;
     let again = async || scene.holder().await.is_some_and(|pid| pid != first);
     eventually("taken again", again).await;
-    eventually("ready again", async || scene.daemon.is_ready().await).await;
+    scene.daemon.until_ready(true, LONG).await;
     scene.deliveries_go_on().await;
     let log = scene.daemon.log();
     assert!(log.contains("run lock is lost") && log.contains("works again"), "{log}");
@@ -153,11 +94,12 @@ async fn while_the_server_is_away_it_keeps_trying_and_says_so() {
     scene.beside.batch_execute(&allow(false)).await.unwrap();
     let all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
     scene.beside.query(all, &[name]).await.unwrap();
-    let told = async || scene.daemon.ready().await.is_some_and(|told| told.contains("run lock is lost"));
+    let told =
+        async || scene.daemon.get("/readyz").await.is_some_and(|(_, told)| told.contains("run lock is lost"));
     eventually("readiness says so", told).await;
     assert_eq!(scene.holder().await, None);
     scene.beside.batch_execute(&allow(true)).await.unwrap();
-    eventually("ready again", async || scene.daemon.is_ready().await).await;
+    scene.daemon.until_ready(true, LONG).await;
     assert!(scene.holder().await.is_some());
     scene.deliveries_go_on().await;
     assert!(scene.receiver.ids().values().all(|n| *n == 1), "each once");
@@ -179,7 +121,7 @@ async fn a_daemon_whose_lock_another_holds_now_ends() {
     eventually("another stands in line", stands).await;
     scene.cut(first).await;
     let _other = waiting.await.unwrap();
-    let code = tokio::task::block_in_place(|| scene.daemon.child.wait().unwrap().code());
+    let code = scene.daemon.wait().code();
     let log = scene.daemon.log();
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("another replenish took this ledger over"), "{log}");

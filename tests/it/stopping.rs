@@ -1,8 +1,5 @@
 //! The link in a message, from the mail to the ledger and to what is sent later, before a running daemon.
 
-use std::process::{Child, Stdio};
-use std::time::Duration;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use replenish::channel::{Link, UnsubscribeLinks};
 use replenish::desk::unsubscribe::{self, Choice, Stopped};
@@ -17,15 +14,12 @@ use serde_json::Value;
 
 use crate::support::house::{House, RULE};
 use crate::support::receiver::Receiver;
-use crate::support::redis::free_port;
-
-const FORM: &str = "application/x-www-form-urlencoded";
+use crate::support::running::Running;
 
 /// A house where `m1` was reminded of coffee, and the link of the message; `at` is when.
 struct Reminded {
     house: House,
     receiver: Receiver,
-    port: u16,
     at: DateTime<Utc>,
 }
 
@@ -39,24 +33,21 @@ fn orders(members: &[&str]) -> String {
     rows
 }
 
-async fn house(receiver: &Receiver, members: &[&str]) -> (House, u16) {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let port = free_port();
-    let house =
-        House::with(receiver, RULE, &format!("locale = \"en\"\n[http]\nlisten = \"127.0.0.1:{port}\"\n"));
+async fn house(receiver: &Receiver, members: &[&str]) -> House {
+    let house = House::with(receiver, RULE, "locale = \"en\"\n[http]\nlisten = \"127.0.0.1:8080\"\n");
     house.write("orders.csv", &orders(members));
     tokio::task::block_in_place(|| house.json(&["import", "orders", "orders.csv"]));
-    (house, port)
+    house
 }
 
 async fn reminded() -> Reminded {
     let receiver = Receiver::start().await;
-    let (house, port) = house(&receiver, &["m1"]).await;
+    let house = house(&receiver, &["m1"]).await;
     once(&house, "2026-04-02T02:00:00Z".parse().unwrap());
     let waiting = tokio::task::block_in_place(|| house.lines(&["jobs", "list", "--state", "scheduled"]));
     let at = waiting[0]["due_at"].as_str().unwrap().parse().unwrap();
     assert_eq!(once(&house, at)["delivered"], 1);
-    Reminded { house, receiver, port, at }
+    Reminded { house, receiver, at }
 }
 
 fn once(house: &House, now: DateTime<Utc>) -> Value {
@@ -64,46 +55,8 @@ fn once(house: &House, now: DateTime<Utc>) -> Value {
     tokio::task::block_in_place(|| house.json(&["run", "--once", "--now", &now]))
 }
 
-/// A daemon that answers; ended by [`Daemon::end`].
-struct Daemon {
-    child: Child,
-    base: String,
-}
-
-impl Daemon {
-    async fn start(house: &House, port: u16, now: DateTime<Utc>) -> Self {
-        let mut command = house.command(&["run", "--now", &now.to_rfc3339()]);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let base = format!("http://127.0.0.1:{port}");
-        let ready = async {
-            let is_ready = async || {
-                let answer = reqwest::get(format!("{base}/readyz")).await;
-                answer.is_ok_and(|answer| answer.status() == 200)
-            };
-            while !is_ready().await {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), ready).await.expect("the daemon gets ready");
-        Self { child, base }
-    }
-
-    async fn get(&self, path: &str) -> (u16, String) {
-        let answer = reqwest::get(format!("{}{path}", self.base)).await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
-    }
-
-    async fn post(&self, path: &str, body: &str) -> (u16, String) {
-        let request = reqwest::Client::new().post(format!("{}{path}", self.base));
-        let answer = request.header("content-type", FORM).body(body.to_owned()).send().await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
-    }
-
-    fn end(mut self) {
-        let pid = self.child.id().to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        assert!(tokio::task::block_in_place(|| self.child.wait()).unwrap().success());
-    }
+async fn start(house: &House, now: DateTime<Utc>) -> Running {
+    Running::ready(house, &["--now", &now.to_rfc3339()]).await
 }
 
 impl Reminded {
@@ -115,10 +68,10 @@ impl Reminded {
 
     async fn posted(&self, days: i64, n: usize, body: &str) -> String {
         let now = self.at + TimeDelta::days(days) + TimeDelta::hours(1);
-        let daemon = Daemon::start(&self.house, self.port, now).await;
-        let (status, page) = daemon.post(&self.link(n), body).await;
+        let daemon = start(&self.house, now).await;
+        let (status, page) = daemon.submit(&self.link(n), body).await;
         assert_eq!(status, 200, "{page}");
-        assert_eq!(daemon.post(&self.link(n), body).await, (200, page.clone()), "the same again");
+        assert_eq!(daemon.submit(&self.link(n), body).await, (200, page.clone()), "the same again");
         daemon.end();
         page
     }
@@ -184,21 +137,21 @@ async fn whoever_buys_meanwhile_is_not_reminded_again() {
 async fn each_choice_holds_in_the_ledger_and_looking_changes_nothing() {
     let record = |purpose: &str, item: Option<&str>| (purpose.to_owned(), item.map(str::to_owned), false);
     let reminded = reminded().await;
-    let daemon = Daemon::start(&reminded.house, reminded.port, reminded.at + TimeDelta::hours(1)).await;
+    let daemon = start(&reminded.house, reminded.at + TimeDelta::hours(1)).await;
     let link = reminded.link(0);
     let ledger = || (reminded.lines(&["jobs", "list"]), reminded.lines(&["suppress", "list"]));
     let before = ledger();
     for _ in 0..5 {
-        let (status, page) = daemon.get(&link).await;
+        let (status, page) = daemon.get(&link).await.unwrap();
         assert!(status == 200 && page.contains("Stop messages about coffee"), "{page}");
-        let head = reqwest::Client::new().head(format!("{}{link}", daemon.base)).send().await.unwrap();
+        let head = daemon.client.head(format!("{}{link}", daemon.base)).send().await.unwrap();
         assert_eq!(head.status(), 200);
     }
     // forged, cut, of another shop, of a preview
     let foreign = UnsubscribeLinks::new("", b"another key").url(&"m1".into(), &"job_1".into());
     for wrong in [&format!("{link}A"), &link[..link.len() - 4], &foreign, "/u/preview", "/u/AAAAAAAAACo"] {
-        assert_eq!(daemon.get(wrong).await.0, 404, "{wrong}");
-        assert_eq!(daemon.post(wrong, "List-Unsubscribe=One-Click").await.0, 404, "{wrong}");
+        assert_eq!(daemon.get(wrong).await.unwrap().0, 404, "{wrong}");
+        assert_eq!(daemon.submit(wrong, "List-Unsubscribe=One-Click").await.0, 404, "{wrong}");
     }
     assert_eq!(ledger(), before);
     let mut expected = Vec::new();
@@ -207,11 +160,11 @@ async fn each_choice_holds_in_the_ledger_and_looking_changes_nothing() {
         ("choice=reminders", "reminder", None),
         ("List-Unsubscribe=One-Click", "all", None),
     ] {
-        assert_eq!(daemon.post(&link, body).await.0, 200);
+        assert_eq!(daemon.submit(&link, body).await.0, 200);
         expected.push(record(purpose, item));
         assert_eq!(reminded.opt_outs(), expected, "{body}");
     }
-    let (_, page) = daemon.get(&link).await;
+    let (_, page) = daemon.get(&link).await.unwrap();
     assert!(page.contains("Messages are stopped") && !page.contains("<form"), "{page}");
     daemon.end();
 }
@@ -243,13 +196,13 @@ async fn a_link_outlives_its_ledger_and_stops_the_right_member() {
     let reminded = reminded().await;
     let link = reminded.link(0);
     let receiver = Receiver::start().await;
-    let (rebuilt, port) = house(&receiver, &["m3", "m2", "m1"]).await;
+    let rebuilt = house(&receiver, &["m3", "m2", "m1"]).await;
     let key = std::fs::read_to_string(reminded.house.path("var/unsubscribe.key")).unwrap();
     rebuilt.write("var/unsubscribe.key", &key);
-    let daemon = Daemon::start(&rebuilt, port, "2026-04-03T02:00:00Z".parse().unwrap()).await;
-    let (status, page) = daemon.get(&link).await;
+    let daemon = start(&rebuilt, "2026-04-03T02:00:00Z".parse().unwrap()).await;
+    let (status, page) = daemon.get(&link).await.unwrap();
     assert!(status == 200 && !page.contains("coffee"), "the message is not known here: {page}");
-    assert_eq!(daemon.post(&link, "List-Unsubscribe=One-Click").await.0, 200);
+    assert_eq!(daemon.submit(&link, "List-Unsubscribe=One-Click").await.0, 200);
     daemon.end();
     let listed = tokio::task::block_in_place(|| rebuilt.lines(&["suppress", "list"]));
     assert_eq!(listed.iter().map(|line| line["member"].as_str().unwrap()).collect::<Vec<_>>(), ["m1"]);

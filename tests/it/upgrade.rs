@@ -10,9 +10,9 @@ use tokio_postgres::{Client, NoTls};
 use crate::contract::ledger::by_hand;
 use crate::contract::{Place, cases, day, member, view};
 use crate::fleet::{NOON, expected, fleet};
-use crate::support::process::{Process, eventually};
 use crate::support::receiver::Receiver;
 use crate::support::redis::Redis;
+use crate::support::running::{Running, eventually};
 
 cases! {
     a_layout_that_others_have_added_to_is_worked_with
@@ -85,7 +85,7 @@ async fn a_fleet_goes_on_while_the_layout_grows_under_it() {
     let Some((house, url)) = fleet(&receiver, &redis, 2).await else { return };
     let all = expected().await;
     receiver.slow_down(Duration::from_millis(150));
-    let start = |role| Process::start(&house, &["--role", role, "--now", NOON]);
+    let start = |role| Running::start(&house, &["--role", role, "--now", NOON]);
     let mut processes = vec![start("planner"), start("worker")];
     receiver.until(all / 5).await;
     migrated(&url, &GROWN.replace("BIGINT_", "BIGINT")).await;
@@ -157,7 +157,7 @@ async fn a_worker_takes_what_a_planner_of_a_later_version_offers() {
     let (receiver, redis) = (Receiver::start().await, Redis::start());
     let Some((house, _)) = fleet(&receiver, &redis, 8).await else { return };
     let all = expected().await;
-    let planner = Process::start(&house, &["--role", "planner", "--now", NOON]);
+    let planner = Running::start(&house, &["--role", "planner", "--now", NOON]);
     let mut queue =
         redis::Client::open(redis.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
     let data = "{replenish}:jobs:crm:data";
@@ -168,7 +168,7 @@ async fn a_worker_takes_what_a_planner_of_a_later_version_offers() {
         let later = entry.replacen('{', r#"{"priority":{"of":"a version to come"},"#, 1);
         let _: () = queue.hset(data, id, later).await.unwrap();
     }
-    let worker = Process::start(&house, &["--role", "worker", "--now", NOON]);
+    let worker = Running::start(&house, &["--role", "worker", "--now", NOON]);
     receiver.until(all).await;
     worker.end();
     assert!(receiver.ids().len() == all && receiver.ids().values().all(|n| *n == 1));

@@ -2,8 +2,8 @@
 
 use crate::support::hook::{Answer, Hook};
 use crate::support::house::House;
-use crate::support::process::Process;
 use crate::support::receiver::Receiver;
+use crate::support::running::Running;
 use crate::support::smtp::{Act, At, Smtp};
 
 const SEND: [&str; 5] = ["send-test", "--to", "you@example.org", "--channel", "email"];
@@ -111,9 +111,9 @@ async fn the_link_of_a_test_shows_the_page_and_stops_nobody() {
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     let url = receiver.seen()[0].1["data"]["unsubscribe_url"].as_str().unwrap().to_owned();
     let path = &url[url.find("/u/").unwrap()..];
-    let daemon = Process::ready(&house, &[]).await;
+    let daemon = Running::ready(&house, &[]).await;
     assert!(daemon.text(path).await.contains("<h1>Stop messages</h1>"));
-    let (status, page) = daemon.post(path, "choice=all").await;
+    let (status, page) = daemon.submit(path, "choice=all").await;
     assert!(status == 200 && page.contains("Messages are stopped"), "{page}");
     let stopped = tokio::task::block_in_place(|| house.lines(&["suppress", "list"]));
     assert!(stopped.is_empty(), "{stopped:?}");

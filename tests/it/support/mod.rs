@@ -1,14 +1,12 @@
 //! What tests share: real parts on free ports, and a ledger on paper.
 
 pub mod backlog;
-pub mod daemon;
 pub mod dkim;
 pub mod hook;
 pub mod house;
 pub mod paper;
 pub mod postfix;
 pub mod postgres;
-pub mod process;
 pub mod receiver;
 pub mod redis;
 pub mod reference;
