@@ -26,7 +26,6 @@ type Read = fn(&str, &[u8], &Reading) -> Result<Told, Bad>;
 
 /// What a webhook says.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant)] // one at a time
 pub enum Told {
     /// An order as it is now.
     Order(OrderUpdate),

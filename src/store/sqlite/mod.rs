@@ -45,7 +45,7 @@ enum Place {
     /// A file: one thread writes, readers stand beside it.
     File { writer: mpsc::Sender<Task>, readers: Arc<Readers> },
     /// Memory: one connection for everything, on the thread of whoever asks.
-    Memory(Mutex<Writer>),
+    Memory(Box<Mutex<Writer>>),
 }
 
 /// Those who read a file.
@@ -83,7 +83,7 @@ impl Sqlite {
         prepare(&connection)?;
         migrations::migrations::runner().run(&mut connection).map_err(StoreError::Migrate)?;
         let writer = Writer { connection, known: Known::default() };
-        Ok(Self { place: Place::Memory(Mutex::new(writer)), catalog: CatalogCache::default() })
+        Ok(Self { place: Place::Memory(Box::new(Mutex::new(writer))), catalog: CatalogCache::default() })
     }
 
     async fn over(
