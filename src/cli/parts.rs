@@ -39,10 +39,10 @@ impl Opened {
         let clock = clock(channels.values().all(crate::channel::Channel::is_local))?;
         let unsubscribe = unsubscribe_links(&settings)?;
         let store = store(&settings).await?;
-        let inbox = inbox(&settings, &store);
         let lock = if redis.is_none() { store.try_lock().await? } else { None };
         let knowledge = know(&settings, rules, &store).await?;
         let parts = Parts {
+            inbox: inbox(&settings, &store),
             store,
             guide: RwLock::new(Guide::new(knowledge, templates)),
             shop_card: shop_card(&settings),
@@ -54,7 +54,6 @@ impl Opened {
             bounces: settings.bounces.clone(),
             on_uncertain: on_uncertain(&settings),
             retention: retention(&settings),
-            inbox,
             gap: OnceLock::new(),
             concurrency: settings.queue.concurrency,
             grace: settings.queue.grace.to_std()?,

@@ -151,15 +151,10 @@ impl Import {
         let this = self.clone();
         let (judged, rejects_file) = blocking(move || this.judge::<R>()).await?;
         let refused = judged.rejected as f64 > self.max_rejects * judged.read as f64;
-        let mut stored = Stored::default();
-        if !refused {
-            let mut mark = None;
-            let done = self.store(store, kind, (gather, put), &mut mark).await;
-            if let Some(mark) = mark {
-                store.end_import(mark).await?;
-            }
-            stored = done?;
-        }
+        let stored = match refused {
+            true => Stored::default(),
+            false => self.store(store, kind, (gather, put)).await?,
+        };
         Ok(ImportReport {
             kind,
             file: name,
@@ -199,9 +194,24 @@ impl Import {
         sink(orders.finish())
     }
 
+    /// Stores the file's records; however it ends, they are no longer on their way in.
+    async fn store<R: Send + 'static>(
+        &self,
+        store: &Store,
+        kind: Kind,
+        ways: (Gather<R>, Put<R>),
+    ) -> Result<Stored, ImportError> {
+        let mut mark = None;
+        let stored = self.store_chunks(store, kind, ways, &mut mark).await;
+        if let Some(mark) = mark {
+            store.end_import(mark).await?;
+        }
+        stored
+    }
+
     /// Reads on one thread and stores on another, two chunks apart. Before each chunk of orders or returns the ledger is
     /// told that they are on their way in; what comes in one chunk comes at once.
-    async fn store<R: Send + 'static>(
+    async fn store_chunks<R: Send + 'static>(
         &self,
         store: &Store,
         kind: Kind,

@@ -88,17 +88,14 @@ pub fn explain<R: Counted>(
     let mut records = Records::<R>::open(source, reading, progress)?;
     let (mut census, mut reasons) = (Census::new(reading.zone), Reasons::default());
     let mut samples = vec![Vec::new(); R::FIELDS.len()];
-    let (mut read, mut rejected, mut ignored) = (0, 0, 0);
+    let (mut read, mut ignored) = (0, 0);
     while let Some(record) = records.next(R::understand)? {
         read += 1;
         sample(&records.row, &mut samples);
         match record {
             Ok(record) => record.count(&mut census),
             Err(Unfit::Ignored) => ignored += 1,
-            Err(Unfit::Bad(reason)) => {
-                rejected += 1;
-                reasons.add(&records.rows.reject(reason));
-            }
+            Err(Unfit::Bad(reason)) => reasons.add(&records.rows.reject(reason)),
         }
     }
     let (hints, example) = (records.hints(read), records.so_far.looks().example.clone());
@@ -113,7 +110,7 @@ pub fn explain<R: Counted>(
         unknown_columns: records.rows.unknown_columns(),
         example,
         read,
-        rejected,
+        rejected: reasons.rows(),
         ignored,
         reasons: reasons.sorted(),
         missing: if census.records == 0 { vec![Missing::Records] } else { R::missing(&census) },

@@ -33,6 +33,11 @@ impl Reasons {
         self.0.entry(reason).or_insert((0, reject.line)).0 += 1;
     }
 
+    /// How many were added.
+    pub fn rows(&self) -> u64 {
+        self.0.values().map(|(rows, _)| rows).sum()
+    }
+
     /// The groups, the largest first.
     pub fn sorted(self) -> Vec<Group> {
         let groups = self.0.into_iter().map(|(reason, (rows, line))| Group { reason, rows, line });
