@@ -4,10 +4,12 @@ mod whole;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde::Serialize;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::domain::catalog::ProductRecord;
 use crate::domain::ids::Timestamp;
@@ -21,6 +23,9 @@ use whole::WholeOrders;
 /// Records stored in one transaction: a tenth of a second of writing, so that deliveries are not starved meanwhile; the
 /// rows of a chunk lie all over the members, so that many small chunks would write the same pages again and again.
 const CHUNK: usize = 25_000;
+
+/// So long after the ledger was told that records are on their way in it is told again: well before that is over.
+const MARKED_AGAIN: Duration = Duration::from_secs(30);
 
 /// What an import did with one file.
 #[derive(Debug, Clone, Serialize)]
@@ -146,7 +151,7 @@ impl Import {
         gather: Gather<R>,
         put: Put<R>,
     ) -> Result<ImportReport, ImportError> {
-        let started = tokio::time::Instant::now();
+        let started = Instant::now();
         let name = file_name(&self.source.path);
         let this = self.clone();
         let (judged, rejects_file) = blocking(move || this.judge::<R>()).await?;
@@ -209,8 +214,8 @@ impl Import {
         stored
     }
 
-    /// Reads on one thread and stores on another, two chunks apart. Before each chunk of orders or returns the ledger is
-    /// told that they are on their way in; what comes in one chunk comes at once.
+    /// Reads on one thread and stores on another, two chunks apart. While orders or returns come in the ledger is told
+    /// so; what comes in one chunk comes at once.
     async fn store_chunks<R: Send + 'static>(
         &self,
         store: &Store,
@@ -223,13 +228,15 @@ impl Import {
         let reader = tokio::task::spawn_blocking(move || {
             gather(&this, &mut |chunk| chunks.blocking_send(chunk).map_err(|_| ImportError::Stopped))
         });
-        let mut sum = Stored::default();
+        let (mut sum, mut marked) = (Stored::default(), None);
         let mut next = arriving.recv().await;
         while let Some(chunk) = next {
             next = arriving.recv().await;
             let is_alone = mark.is_none() && next.is_none();
-            if !is_alone && matches!(kind, Kind::Orders | Kind::Returns) {
+            let is_marked = marked.is_some_and(|at: Instant| at.elapsed() < MARKED_AGAIN);
+            if !is_alone && !is_marked && matches!(kind, Kind::Orders | Kind::Returns) {
                 *mark = Some(store.mark_import().await?);
+                marked = Some(Instant::now());
             }
             sum += put(store.clone(), chunk).await?;
         }

@@ -15,7 +15,7 @@ pub struct ImportMark(i64);
 
 impl Store {
     /// Says that orders are on their way in, for the next two minutes: decisions of that time know that a member's latest
-    /// orders may be missing. To be said again before every chunk.
+    /// orders may be missing. To be said again before they are over.
     ///
     /// # Errors
     /// When the store cannot answer.

@@ -90,6 +90,7 @@ struct Chunk<'t> {
     /// What the forgotten are known by; none while there are none.
     forget: Option<&'t ForgetKey>,
     orders: HashMap<OrderId, i64>,
+    last: Option<(OrderId, i64)>,
     new_orders: HashSet<i64>,
     new_products: HashSet<i64>,
     /// Products known before that have come into a category.
@@ -113,6 +114,7 @@ impl<'t> Chunk<'t> {
             known,
             forget: gate(forget, rows(tx, &forgot_anyone())?)?,
             orders: HashMap::new(),
+            last: None,
             new_orders: HashSet::new(),
             new_products: HashSet::new(),
             classed: Vec::new(),
@@ -173,6 +175,16 @@ impl<'t> Chunk<'t> {
     }
 
     fn order(&mut self, id: &OrderId) -> Result<i64, StoreError> {
+        // most lines are of the same order as the one before
+        if let Some((_, key)) = self.last.as_ref().filter(|(last, _)| last == id) {
+            return Ok(*key);
+        }
+        let key = self.known_order(id)?;
+        self.last = Some((id.clone(), key));
+        Ok(key)
+    }
+
+    fn known_order(&mut self, id: &OrderId) -> Result<i64, StoreError> {
         if let Some(key) = self.orders.get(id) {
             return Ok(*key);
         }

@@ -117,6 +117,8 @@ impl Story {
 
     /// Kills a process; it starts again when it is needed.
     fn kill(&mut self, one: usize) -> Checked {
+        // What a peer has taken by now is an excuse for it to come again.
+        self.listen()?;
         let Some(process) = self.processes[one].take() else { return Ok(()) };
         self.note(format_args!("{one} is killed"));
         process.live.iter().for_each(|live| self.book.died(&live.job));
