@@ -130,7 +130,7 @@ async fn run(command: Command, config: PathBuf, out: &Output) -> anyhow::Result<
         Command::Run(run) => run.run(&config, out).await,
         Command::Check(check) => check.run(&config, out).await,
         Command::SendTest(test) => test.run(&config, out).await,
-        Command::Bounces(bounces) => bounces.run(&Open::of(&config, None).await?, out).await,
+        Command::Bounces(bounces) => bounces.run(&Open::at_once(&config, *out).await?, out).await,
         Command::Backtest(backtest) => backtest.run(&config, out).await,
         Command::Test(test) => test.run(&config, out),
         Command::Simulate(simulate) => simulate.run(&config, out).await,
@@ -141,12 +141,19 @@ async fn run(command: Command, config: PathBuf, out: &Output) -> anyhow::Result<
         }
         Command::Preview(preview) => preview.run(&Open::of(&config, None).await?, out).await,
         Command::Explain(explain) => explain.run(&Open::of(&config, None).await?, out).await,
-        Command::Jobs(jobs) => jobs.run(&Open::of(&config, None).await?, out).await,
-        Command::Suppress(suppress) => suppress.run(&Open::of(&config, None).await?, out).await,
-        Command::Forget(forget) => forget.run(&Open::of(&config, None).await?, out).await,
-        Command::Pause(pause) => pause.run(&Open::of(&config, None).await?, out).await,
-        Command::Resume(resume) => resume.run(&Open::of(&config, None).await?, out).await,
-        Command::Status(status) => status.run(&Open::of(&config, None).await?, out).await,
+        Command::Jobs(jobs) => {
+            let open = if jobs.judges() {
+                Open::of(&config, None).await?
+            } else {
+                Open::at_once(&config, *out).await?
+            };
+            jobs.run(&open, out).await
+        }
+        Command::Suppress(suppress) => suppress.run(&Open::at_once(&config, *out).await?, out).await,
+        Command::Forget(forget) => forget.run(&Open::at_once(&config, *out).await?, out).await,
+        Command::Pause(pause) => pause.run(&Open::at_once(&config, *out).await?, out).await,
+        Command::Resume(resume) => resume.run(&Open::at_once(&config, *out).await?, out).await,
+        Command::Status(status) => status.run(&Open::at_once(&config, *out).await?, out).await,
         Command::Verify(verify) => verify.run(&config, out).await,
         Command::Completions { shell } => {
             use clap::CommandFactory;

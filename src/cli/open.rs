@@ -12,16 +12,18 @@ use crate::channel::{
     self, Channel, Dkim, DkimKey, EmailOptions, Pace, Relay, RelayOptions, Templates, UnsubscribeLinks,
     WebhookBody,
 };
-use crate::config::{self, Deliver, Loaded, RelayUrl, Settings, StoreUrl};
+use crate::config::{self, Deliver, Loaded, RelayUrl, Settings, StoreUrl, Survey};
 use crate::daemon::real_time;
 use crate::domain::ids::{ChannelName, Timestamp};
+use crate::domain::lifecycle::Stages;
 use crate::domain::problem::{Problem, Severity};
 use crate::domain::reason::Language;
-use crate::domain::rules::Rules;
+use crate::domain::rules::{Guards, Rules};
 use crate::domain::shop::Knowledge;
 use crate::store::{Archive, ForgetKey, Store};
 
 use super::hook;
+use super::output::Output;
 
 /// Settings, rules or templates that are not valid: all problems at once.
 #[derive(Debug)]
@@ -51,6 +53,8 @@ pub struct Open {
     pub language: Language,
     /// The person at the terminal, for the record.
     pub who: String,
+    /// False when the rules on disk are not valid, and the question is answered without any.
+    pub has_rules: bool,
 }
 
 impl Open {
@@ -59,7 +63,27 @@ impl Open {
     /// # Errors
     /// [`Invalid`] for bad settings or rules; otherwise what keeps the store from opening.
     pub async fn of(config: &Path, rules: Option<&Path>) -> anyhow::Result<Self> {
-        let Loaded { settings, rules } = load(config, rules)?;
+        Self::with(load(config, rules)?, true).await
+    }
+
+    /// The same for what cannot wait until the rules are mended: without valid rules it goes on without any, and says so.
+    ///
+    /// # Errors
+    /// [`Invalid`] for bad settings; otherwise what keeps the store from opening.
+    pub async fn at_once(config: &Path, out: Output) -> anyhow::Result<Self> {
+        let env: BTreeMap<String, String> = std::env::vars().collect();
+        let Survey { loaded, settings, problems, .. } = config::survey(config, None, &env);
+        if let Some(settings) = settings {
+            out.warnings(&problems, config)?;
+            out.note("the rules are not valid: this goes on without them")?;
+            let rules = Rules::new(Vec::new(), Guards::default(), Vec::new(), Stages::default());
+            return Self::with(Loaded { settings, rules }, false).await;
+        }
+        Self::with(loaded.ok_or(Invalid(problems))?, true).await
+    }
+
+    async fn with(loaded: Loaded, has_rules: bool) -> anyhow::Result<Self> {
+        let Loaded { settings, rules } = loaded;
         let store = open_store(&settings).await?;
         let knowledge = know(&settings, rules, &store).await?;
         let mail_domain = settings.channels.values().find_map(|channel| match channel {
@@ -75,6 +99,7 @@ impl Open {
             mail_domain,
             language,
             who: super::who::user(),
+            has_rules,
         })
     }
 }
@@ -86,6 +111,16 @@ impl Open {
 pub fn load(config: &Path, rules: Option<&Path>) -> anyhow::Result<Loaded> {
     let env: BTreeMap<String, String> = std::env::vars().collect();
     config::load(config, rules, &env).map_err(|problems| Invalid(problems).into())
+}
+
+/// The settings, whatever the rules say.
+///
+/// # Errors
+/// [`Invalid`].
+pub fn load_settings(config: &Path) -> anyhow::Result<Settings> {
+    let env: BTreeMap<String, String> = std::env::vars().collect();
+    let Survey { loaded, settings, problems, .. } = config::survey(config, None, &env);
+    settings.or(loaded.map(|loaded| loaded.settings)).ok_or_else(|| Invalid(problems).into())
 }
 
 /// Settings, rules and templates as they are on disk now, for a process that runs with these channels.

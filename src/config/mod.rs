@@ -85,6 +85,8 @@ pub fn reload(
 pub struct Survey {
     /// What they mean; nothing when there is a problem.
     pub loaded: Option<Loaded>,
+    /// What the settings mean, whatever is wrong with the rules; nothing when there is a problem with them or there are rules.
+    pub settings: Option<Settings>,
     /// All problems of all files, sorted by file, line and column.
     pub problems: Vec<Problem>,
     /// The rules that speak and the places where they say what, in the order in which they claim a need.
@@ -116,12 +118,14 @@ fn read(
         Some(path) => (absolute(path), Place::start_of(&shown(path))),
         None => (folders.rules, named_at),
     };
+    let alone = settings.clone().filter(|_| problems.is_empty());
     let known = rules::Known::new(channels, choosy, running.cloned(), &folders.templates);
     let (rules, placed) = rules::read(&path, &named_at, &known, &problems).unzip();
     let problems = problems.sorted();
     let loaded = settings.zip(rules).filter(|_| problems.is_empty());
     let loaded = loaded.map(|(settings, rules)| Loaded { settings, rules });
-    Survey { loaded, problems, rules: placed.unwrap_or_default() }
+    let settings = alone.filter(|_| loaded.is_none());
+    Survey { loaded, settings, problems, rules: placed.unwrap_or_default() }
 }
 
 /// How a shop's exports are read by this preset alone, where there are no settings.

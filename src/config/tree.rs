@@ -52,6 +52,11 @@ impl Problems {
         self.0.borrow_mut().push(at.problem(Severity::Error, message, help));
     }
 
+    /// True when none was noted.
+    pub fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
     /// All of them, sorted by file, line and column.
     pub fn sorted(self) -> Vec<Problem> {
         let mut found = self.0.into_inner();

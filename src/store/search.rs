@@ -1,6 +1,7 @@
 //! Owns what support staff find in the ledger: jobs, occasions that have none, counts; changes nothing.
 
 use super::rows::{self, delivery};
+use super::status::ENDED;
 use super::value::{Row, Statement, Value};
 use super::{MemberKey, Store, StoreError};
 use crate::domain::deed::DeedKind;
@@ -26,7 +27,7 @@ pub struct JobFilter {
     pub job: Option<JobId>,
     /// On this channel: no occasion has one yet.
     pub channel: Option<ChannelName>,
-    /// Due at this time or later.
+    /// Ended at this time or later; what has not ended: due then.
     pub since: Option<Timestamp>,
     /// Due before this time.
     pub until: Option<Timestamp>,
@@ -246,15 +247,15 @@ impl Wanted {
     }
 
     /// What jobs and occasions have in common.
-    fn common(&mut self, filter: &JobFilter, table: &str) {
+    fn common(&mut self, filter: &JobFilter, table: &str, when: &str) {
         self.also(&format!("{table}.rule = ?"), filter.rule.as_ref().map(RuleId::as_str));
         self.also("m.id = ?", filter.member.as_ref().map(MemberId::as_str));
         self.also("m.address = ?", filter.address.as_deref().map(rows::address));
         let of_order =
             "m.key IN (SELECT l.member FROM line l JOIN orders r ON r.key = l.order_key WHERE r.id = ?)";
         self.also(of_order, filter.order.as_ref().map(OrderId::as_str));
-        self.also(&format!("{table}.due_at >= ?"), filter.since);
-        self.also(&format!("{table}.due_at < ?"), filter.until);
+        self.also(&format!("{when} >= ?"), filter.since);
+        self.also(&format!("{when} < ?"), filter.until);
     }
 
     fn finish(mut self, order: &str, limit: Option<usize>) -> Statement {
@@ -272,7 +273,7 @@ fn jobs(filter: &JobFilter) -> Statement {
         "SELECT j.member, m.id, {job}, {content} FROM job j JOIN member m ON m.key = j.member WHERE true"
     );
     let mut wanted = Wanted { sql, values: Vec::new() };
-    wanted.common(filter, "j");
+    wanted.common(filter, "j", &format!("CASE WHEN j.{ENDED} THEN j.changed_at ELSE j.due_at END"));
     wanted.also("j.id = ?", filter.job.as_ref().map(JobId::as_str));
     wanted.also("j.channel = ?", filter.channel.as_ref().map(ChannelName::as_str));
     wanted.also("j.reason = ?", filter.reason.map(Reason::as_str));
@@ -299,7 +300,7 @@ fn occasions(filter: &JobFilter, standing: &str) -> Statement {
          LEFT JOIN job j ON j.key = o.job WHERE {standing}"
     );
     let mut wanted = Wanted { sql, values: Vec::new() };
-    wanted.common(filter, "o");
+    wanted.common(filter, "o", "o.due_at");
     wanted.also("coalesce(o.reason, o.held_for) = ?", filter.reason.map(Reason::as_str));
     wanted.also("o.cycle = ?", filter.order.as_ref().map(OrderId::as_str));
     wanted.finish("o.due_at, o.member, o.rule, o.step, o.item, o.cycle", filter.limit)

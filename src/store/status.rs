@@ -35,7 +35,7 @@ pub struct Reminded {
 }
 
 /// As the index on ended jobs says it.
-const ENDED: &str = "state IN ('delivered', 'failed', 'uncertain', 'skipped', 'cancelled')";
+pub(super) const ENDED: &str = "state IN ('delivered', 'failed', 'uncertain', 'skipped', 'cancelled')";
 
 impl Store {
     /// What ended and came back from `since` until `now`, what waits, and what gets ready within each of `stretches`.

@@ -229,3 +229,40 @@ async fn the_morning_view_tells_pauses_opt_outs_and_whether_reminders_came_on_ti
     let told = shop.run(&morning).await.out;
     assert!(told.contains("50% of 4 reminders") && told.contains("new texts"), "{told}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ended_today_is_found_though_it_was_due_before() {
+    let shop = MailShop::start(3, REFUSES).await;
+    assert_eq!(shop.once(DAY).await["failed"], 3);
+    let list = async |since| {
+        shop.run(&["jobs", "list", "--state", "failed", "--since", since, "--now", AFTER]).await
+    };
+    assert_eq!(list("2h").await.out.matches("refused").count(), 3);
+    assert_eq!(list("30m").await.out.matches("refused").count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_typo_in_the_rules_keeps_nobody_from_acting() {
+    let shop = MailShop::start(3, REFUSES).await;
+    assert_eq!(shop.once(DAY).await["failed"], 3);
+    shop.house.write("rules/rules.toml", &RULE.replace("before", "befor"));
+    for needed in [
+        &["status"][..],
+        &["jobs", "list"],
+        &["jobs", "cancel", "--rule", "refill", "--dry-run"],
+        &["pause", "--rule", "refill"],
+        &["resume", "--rule", "refill"],
+        &["pause", "--all"],
+        &["suppress", "add", "--member", "m000", "--because", "asked by phone"],
+        &["forget", "--member", "m001", "--yes"],
+        &["backup", "copy.db"],
+        &["import", "orders", "orders.csv"],
+    ] {
+        let ran = shop.run(needed).await;
+        assert_eq!(ran.code, 0, "{needed:?}: {}", ran.err);
+    }
+    let status = shop.run(&["status"]).await;
+    assert!(status.err.contains("`befor`") && status.err.contains("goes on without them"), "{}", status.err);
+    assert!(status.out.contains("those on disk are not valid"), "{}", status.out);
+    assert_eq!(shop.run(&["jobs", "replay", "--dry-run"]).await.code, 78, "what goes is judged by rules");
+}

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::USAGE;
 use crate::cli::moment::Moment;
-use crate::cli::open::{load, open_store};
+use crate::cli::open::{load_settings, open_store};
 use crate::cli::output::{Output, local};
 use crate::config::StoreUrl;
 use crate::daemon::real_time;
@@ -46,7 +46,7 @@ impl Backup {
     /// # Errors
     /// When the file is there already or cannot be written, or the store cannot be opened.
     pub async fn run(self, config: &Path, out: &Output) -> anyhow::Result<ExitCode> {
-        let settings = load(config, None)?.settings;
+        let settings = load_settings(config)?;
         let started = tokio::time::Instant::now();
         let at = self.now.map_or_else(real_time, |moment| moment.start(real_time(), settings.timezone));
         if let Some(moment) = self.restored_from {

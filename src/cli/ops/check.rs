@@ -141,7 +141,7 @@ fn certificate(shown: &Certificate) -> String {
 
 async fn problems(config: &Path) -> Vec<Problem> {
     let env = std::env::vars().collect();
-    let Survey { loaded, mut problems, rules } = config::survey(config, None, &env);
+    let Survey { loaded, mut problems, rules, .. } = config::survey(config, None, &env);
     if let Some(folders) = config::folders(config, &env) {
         problems.extend(template_problems(&folders.templates));
     }

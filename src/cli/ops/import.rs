@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::cli::open::{Invalid, load, open_store};
+use crate::cli::open::{Invalid, load_settings, open_store};
 use crate::cli::output::Output;
 use crate::cli::support::parse_language;
 use crate::cli::{FAILED, USAGE};
@@ -181,7 +181,7 @@ impl Import {
 /// # Errors
 /// When there are settings that are not valid.
 pub fn how_to_read(config: &Path, kind: Kind) -> anyhow::Result<Reading> {
-    Ok(if config.exists() { reading(&load(config, None)?.settings, kind) } else { plain_reading() })
+    Ok(if config.exists() { reading(&load_settings(config)?, kind) } else { plain_reading() })
 }
 
 /// Where there are no settings: the usual columns, times in universal time.

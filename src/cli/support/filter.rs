@@ -34,7 +34,7 @@ pub struct FilterArgs {
     /// Only this channel, as email
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
-    /// Only from this time on: 24h or 7d ago, 2026-03-02, 2026-03-02T10:00
+    /// Only what ended, or is due, from this time on: 24h or 7d ago, 2026-03-02, 2026-03-02T10:00
     #[arg(long, value_name = "TIME")]
     since: Option<Moment>,
     /// Only until this time; a day counts whole

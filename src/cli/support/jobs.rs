@@ -79,6 +79,15 @@ struct ShowArgs {
 }
 
 impl JobsArgs {
+    /// True when it asks what the rules say of a message now.
+    pub fn judges(&self) -> bool {
+        match &self.what {
+            JobsCommand::List(_) | JobsCommand::Cancel(_) => false,
+            JobsCommand::Resolve(args) => args.resends(),
+            JobsCommand::Show(_) | JobsCommand::Replay(_) => true,
+        }
+    }
+
     /// Lists, shows, replays, resolves or cancels.
     ///
     /// # Errors

@@ -144,7 +144,7 @@ async fn note(
 fn unknown<'a>(desk: &Open, scope: &'a PauseScope) -> Option<&'a str> {
     let is_known = match scope {
         PauseScope::All => true,
-        PauseScope::Rule(rule) => desk.knowledge.rules.get(rule).is_some(),
+        PauseScope::Rule(rule) => !desk.has_rules || desk.knowledge.rules.get(rule).is_some(),
         PauseScope::Channel(channel) => desk.settings.channels.contains_key(channel),
     };
     scope.name().filter(|_| !is_known)

@@ -39,7 +39,8 @@ impl StatusArgs {
             out.json(&status)?;
         } else {
             let language = self.lang.unwrap_or(desk.language);
-            Page { status: &status, zone: desk.knowledge.zone, language, out: *out }.tell()?;
+            let (zone, has_rules) = (desk.knowledge.zone, desk.has_rules);
+            Page { status: &status, zone, language, has_rules, out: *out }.tell()?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -49,6 +50,7 @@ struct Page<'a> {
     status: &'a Status,
     zone: chrono_tz::Tz,
     language: Language,
+    has_rules: bool,
     out: Output,
 }
 
@@ -87,6 +89,10 @@ impl Page<'_> {
             Language::Chinese => format!("{}（{}前）", local(at, self.zone), self.span(age)),
         });
         let rules = match s.rules_in_force.as_deref() {
+            in_force if !self.has_rules => {
+                let in_force = in_force.unwrap_or("-");
+                format!("{in_force} ({})", self.say("those on disk are not valid", "檔案中的規則無效"))
+            }
             None => format!("{} ({})", s.rules_hash, self.say("not planned with yet", "尚未用於規劃")),
             Some(in_force) if in_force == s.rules_hash => s.rules_hash.clone(),
             Some(in_force) => match self.language {
@@ -118,6 +124,7 @@ impl Page<'_> {
         vec![
             (self.say("delivered", "已送達"), ended.delivered.to_string()),
             (self.say("waiting", "等待中"), sum(&ended.deferred)),
+            (self.say("on the way", "發送中"), format!("{}", self.status.queued + self.status.sending)),
             (self.say("skipped", "略過"), sum(&ended.skipped)),
             (self.say("failed", "失敗"), sum(&ended.failed)),
             (self.say("uncertain", "結果不明"), sum(&ended.uncertain)),

@@ -16,7 +16,7 @@ pub use timing::Timing;
 use super::DeskError;
 use crate::domain::ids::Timestamp;
 use crate::domain::shop::Knowledge;
-use crate::store::Store;
+use crate::store::{Store, UnderWay};
 
 /// The morning view.
 #[derive(Debug, Clone, Serialize)]
@@ -38,6 +38,10 @@ pub struct Status {
     /// What falls due.
     #[serde(flatten)]
     pub due: Due,
+    /// Messages that are offered to a worker.
+    pub queued: u64,
+    /// Messages that are being handed over.
+    pub sending: u64,
     /// What came to an end, and what waits.
     #[serde(flatten)]
     pub ended: Ended,
@@ -69,6 +73,8 @@ pub async fn status(
     let stretches: Vec<_> = days.iter().map(|(_, from, until)| (*from, *until)).collect();
     let course = store.course(since, now, &stretches).await?;
     let ended = Ended::of(&course);
+    let under_way = store.under_way().await?;
+    let under_way = |count: fn(&UnderWay) -> u64| under_way.values().map(count).sum();
     Ok(Status {
         now,
         since,
@@ -78,6 +84,8 @@ pub async fn status(
         rules_hash: knowledge.rules.hash().to_owned(),
         rules_in_force: store.rules_in_force().await?,
         due: Due::of(&days, &course.due),
+        queued: under_way(|of| of.queued),
+        sending: under_way(|of| of.sending),
         came_back: CameBack::of(&course, ended.delivered),
         ended,
         timing: timing::timing(store, knowledge, since, now).await?,

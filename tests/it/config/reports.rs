@@ -33,7 +33,7 @@ fn report_on(text: &[u8]) -> String {
     fs::write(folder.path().join("rules/rules.toml"), text).unwrap();
     let settings = folder.path().join("replenish.toml");
     let env = Environment::from([("CRM_SECRET".to_owned(), "whsec_c2VjcmV0".to_owned())]);
-    let Survey { loaded, mut problems, rules } = survey(&settings, None, &env);
+    let Survey { loaded, mut problems, rules, .. } = survey(&settings, None, &env);
     if let Some(loaded) = loaded {
         let today = Day::from("2026-11-22".parse::<chrono::NaiveDate>().unwrap());
         problems.extend(warnings(&rules, &loaded.rules.guards, today));
@@ -146,7 +146,7 @@ fn rules_that_are_right_have_no_report() {
 #[test]
 fn what_ships_has_no_report() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/replenish.toml");
-    let Survey { loaded, problems, rules } = survey(&shipped, None, &Environment::new());
+    let Survey { loaded, problems, rules, .. } = survey(&shipped, None, &Environment::new());
     let today = Day::from("2026-11-22".parse::<chrono::NaiveDate>().unwrap());
     let doubts = warnings(&rules, &loaded.unwrap().rules.guards, today);
     assert!(problems.is_empty() && doubts.is_empty() && rules.len() >= 2, "{problems:?}{doubts:?}");

@@ -62,6 +62,11 @@ enum GoOn {
 }
 
 impl ResolveArgs {
+    /// True when they are to go again.
+    pub fn resends(&self) -> bool {
+        self.fate.resend
+    }
+
     pub async fn run(self, desk: &Open, out: Output) -> anyhow::Result<ExitCode> {
         let args = self.decide;
         let Some(selection) = args.selection(desk, out)? else {
