@@ -1,11 +1,9 @@
 //! Owns the inbox as a folder: its files, what their names say, and how they are put away; imports nothing.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-
-use sha2::{Digest, Sha256};
 
 use crate::intake::Kind;
 
@@ -98,22 +96,6 @@ fn files(folder: &Path, of_folder: Option<Kind>) -> io::Result<(Vec<Found>, Vec<
 fn kind(path: &Path) -> Option<Kind> {
     let name = path.file_name()?.to_string_lossy().to_lowercase();
     BEGINNINGS.iter().find(|(beginning, _)| name.starts_with(beginning)).map(|(_, kind)| *kind)
-}
-
-/// Names what a file holds.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn content(path: &Path) -> io::Result<String> {
-    let (mut file, mut hash) = (File::open(path)?, Sha256::new());
-    let mut buffer = vec![0; 128 * 1024];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
-        }
-        hash.update(&buffer[..read]);
-    }
 }
 
 /// Moves a file into a folder, under a name that nothing there has, and its bad rows beside it.

@@ -12,11 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Parts;
-use super::clock::real_time;
-use super::folder::{Found, Look, Sweep, content, put_away};
+use super::folder::{Found, Look, Sweep, put_away};
 use super::run::turns;
 use crate::intake::Kind;
-use crate::store::StoreError;
 
 /// How often the inbox is looked into; a file is whole when it did not change from one look to the next.
 const INBOX_TURN: Duration = Duration::from_secs(2);
@@ -37,12 +35,10 @@ pub type Take = Arc<dyn Fn(Kind, PathBuf) -> BoxFuture<'static, Taken> + Send + 
 /// How an import ended.
 #[derive(Debug)]
 pub enum Taken {
-    /// It was stored; in a word what of it. Unless it is `complete`, the same file is worth importing again later.
+    /// It was stored.
     Stored {
-        /// The counts.
+        /// In a word what of it.
         told: String,
-        /// False when some of it waits for what is not known yet.
-        complete: bool,
     },
     /// Nothing of the file can be kept.
     Refused {
@@ -74,9 +70,6 @@ pub enum InboxError {
         /// What is wrong.
         why: String,
     },
-    /// The ledger.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// Looks into the inbox until told to stop, where there is one.
@@ -89,13 +82,13 @@ pub fn watch(loops: &TaskTracker, parts: &Arc<Parts>, stop: &CancellationToken) 
 
 async fn turn(parts: Arc<Parts>) {
     let Some(inbox) = &parts.inbox else { return };
-    let looked = inbox.look(&parts).await;
+    let looked = inbox.look().await;
     parts.readiness.note("inbox", &looked);
 }
 
 impl Inbox {
     /// Takes in every file that is whole, in the order in which they came. In a fleet one process at a time does.
-    async fn look(&self, parts: &Parts) -> Result<(), InboxError> {
+    async fn look(&self) -> Result<(), InboxError> {
         let folder = self.folder.clone();
         let Some(sweep) = self.blocking(move || Sweep::of(&folder)).await? else { return Ok(()) };
         let looks = sweep.found.iter().map(|found| (found.path.clone(), found.look)).collect();
@@ -105,31 +98,22 @@ impl Inbox {
         };
         let is_whole = |found: &&Found| before.get(&found.path) == Some(&found.look);
         for found in sweep.found.iter().filter(is_whole) {
-            self.take_in(parts, found).await?;
+            self.take_in(found).await?;
         }
         Ok(())
     }
 
-    async fn take_in(&self, parts: &Parts, found: &Found) -> Result<(), InboxError> {
+    async fn take_in(&self, found: &Found) -> Result<(), InboxError> {
         let file = found.name();
         let Some(kind) = found.kind else {
             let why = "its name does not begin with orders, returns, members or products (訂單, 退貨, 會員, 商品), and it lies in \
                 no folder of that name";
             return self.refuse(found, why, None).await;
         };
-        let path = found.path.clone();
-        let content = format!("{}:{}", kind.as_str(), self.blocking(move || content(&path)).await?);
-        if parts.store.was_taken_in(&content).await? {
-            tracing::info!(file, "taken in before: nothing is new");
-            return self.put(found, "again", "done", None).await;
-        }
         match (self.take)(kind, found.path.clone()).await {
-            Taken::Stored { told, complete } => {
-                if complete {
-                    parts.store.note_taken_in(&content, &file, real_time()).await?;
-                }
+            Taken::Stored { told } => {
                 tracing::info!(file, kind = kind.as_str(), told, "taken in");
-                self.put(found, "done", "done", None).await
+                self.put(found, "done", None).await
             }
             Taken::Refused { why, rejects } => self.refuse(found, &why, rejects).await,
             Taken::Failed(why) => Err(InboxError::Import { file, why }),
@@ -138,20 +122,19 @@ impl Inbox {
 
     async fn refuse(&self, found: &Found, why: &str, rejects: Option<PathBuf>) -> Result<(), InboxError> {
         tracing::error!(file = found.name(), why, "refused");
-        self.put(found, "refused", "refused", rejects).await
+        self.put(found, "refused", rejects).await
     }
 
     /// Moves the file, and its bad rows with it, to where nobody takes it again.
     async fn put(
         &self,
         found: &Found,
-        result: &'static str,
         place: &'static str,
         rejects: Option<PathBuf>,
     ) -> Result<(), InboxError> {
         let (path, into) = (found.path.clone(), self.folder.join(place));
         self.blocking(move || put_away(&path, &into, rejects.as_deref())).await?;
-        metrics::counter!("replenish_inbox_total", "result" => result).increment(1);
+        metrics::counter!("replenish_inbox_total", "result" => place).increment(1);
         Ok(())
     }
 

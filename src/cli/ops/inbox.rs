@@ -54,7 +54,7 @@ fn taken(report: &ImportReport) -> Taken {
         report.read, report.stored, report.replaced, report.duplicate, report.rejected
     );
     let told = std::iter::once(counts).chain(report.notes.iter().cloned()).collect::<Vec<_>>().join("; ");
-    Taken::Stored { told, complete: report.unknown_returns == 0 }
+    Taken::Stored { told }
 }
 
 fn failed(error: &ImportError) -> Taken {
