@@ -93,8 +93,8 @@ pub enum DateFormat {
 const DATE_FORMATS: [(&str, DateFormat); 4] =
     [("ymd", DateFormat::Ymd), ("mdy", DateFormat::Mdy), ("dmy", DateFormat::Dmy), ("roc", DateFormat::Roc)];
 
-const NOT_A_PURCHASE: [&str; 8] =
-    ["cancelled", "voided", "refunded", "unpaid", "已取消", "未付款", "未取貨", "已退款"];
+const NOT_A_PURCHASE: [&str; 9] =
+    ["cancelled", "canceled", "voided", "refunded", "unpaid", "已取消", "未付款", "未取貨", "已退款"];
 
 const ORDERS: [&str; 19] = [
     "order_id",

@@ -111,6 +111,18 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_settings_leave_a_preset_as_it_is() {
+        let shipped = include_str!("../../config/replenish.toml");
+        let intake = &shipped[shipped.find("[intake]\n").unwrap()..shipped.find("[retry]").unwrap()];
+        for (name, _) in SHIPPED {
+            let line = format!("preset = \"{name}\"");
+            let below = settings(&intake.replacen("# preset = \"shopify\"", &line, 1)).unwrap();
+            assert_eq!(below, settings(&format!("[intake]\n{line}\n")).unwrap(), "{name}");
+            assert_ne!(below, settings("[intake]\n").unwrap(), "{name}");
+        }
+    }
+
+    #[test]
     fn what_the_settings_say_counts() {
         let text = "[intake]\npreset = \"shopify\"\n[intake.orders]\ncarry_down = false\n[intake.orders.columns]\n\
             order_id = \"Id\"\n";
