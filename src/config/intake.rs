@@ -24,6 +24,8 @@ pub struct Intake {
     pub members: Files,
     /// Files of products.
     pub products: Files,
+    /// All of this as it is without the preset that lies beneath it, where one does.
+    pub own: Option<Box<Intake>>,
 }
 
 /// How files of one kind are read.
@@ -170,6 +172,7 @@ pub fn read(s: &mut Section<'_>, base: &Path) -> Intake {
             ..plain(s, &MEMBERS, dates)
         }),
         products: s.section("products", |s| carried(s, &PRODUCTS, dates)),
+        own: None,
     }
 }
 

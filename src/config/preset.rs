@@ -22,16 +22,15 @@ pub fn is_shipped(name: &str) -> bool {
     SHIPPED.iter().any(|(shipped, _)| *shipped == name)
 }
 
-/// Lays the preset that `[intake]` names beneath it: what the settings say themselves counts.
-pub fn lay_beneath(document: &mut Node, base: &Path, problems: &Problems) {
-    let Value::Table(settings) = &mut document.value else { return };
-    let Some(intake) = settings.iter_mut().find(|entry| entry.key == "intake") else { return };
-    let Value::Table(keys) = &mut intake.node.value else { return };
-    let Some(named) = keys.iter().find(|entry| entry.key == KEY).map(|entry| entry.node.clone()) else {
-        return;
-    };
-    let Some(preset) = open(&named, base, problems) else { return };
-    let Value::Table(sections) = preset.value else { return };
+/// Lays the preset that `[intake]` names beneath it: what the settings say themselves counts. Gives back the settings as
+/// they were without it.
+pub fn lay_beneath(document: &mut Node, base: &Path, problems: &Problems) -> Option<Node> {
+    let own = document.clone();
+    let Value::Table(settings) = &mut document.value else { return None };
+    let intake = settings.iter_mut().find(|entry| entry.key == "intake")?;
+    let Value::Table(keys) = &mut intake.node.value else { return None };
+    let named = keys.iter().find(|entry| entry.key == KEY)?.node.clone();
+    let Value::Table(sections) = open(&named, base, problems)?.value else { return None };
     for section in sections {
         match section.node.value {
             Value::Table(table) if section.key == "intake" => merge(keys, table),
@@ -42,6 +41,7 @@ pub fn lay_beneath(document: &mut Node, base: &Path, problems: &Problems) {
             ),
         }
     }
+    Some(own)
 }
 
 fn open(named: &Node, base: &Path, problems: &Problems) -> Option<Node> {

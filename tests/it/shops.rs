@@ -8,6 +8,7 @@ use replenish::store::Store;
 use serde_json::Value;
 
 use crate::support::house::House;
+use crate::support::running::Running;
 
 const SETTINGS: &str = r#"timezone = "Asia/Taipei"
 [channel.email]
@@ -138,6 +139,52 @@ async fn shopify_customers_and_products_fit_its_orders() {
         (Some("Amy"), Some(2), 2)
     );
     assert_eq!((bob.consent.map(|c| c.len()), bob.region.as_deref()), (Some(0), Some("TNN")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_ones_own_are_read_by_our_names_beside_a_preset() {
+    let house = house(&format!("{SETTINGS}[intake]\npreset = \"shopify\"\n"));
+    house.write("members.csv", "member_id,email,name\nm1,amy@shop.example,Amy\n");
+    house.write("products.csv", "product_id,name\nbeans,Hill beans\n");
+    house.write(
+        "orders.csv",
+        "order_id,member_id,product_id,ordered_at\no1,m1,beans,2025-08-08\n,m2,beans,2025-08-08\n",
+    );
+    house.write("more.jsonl", r#"{"member_id": "m3", "email": "bob@shop.example"}"#);
+    for (kind, file) in [("members", "members.csv"), ("products", "products.csv"), ("members", "more.jsonl")]
+    {
+        assert_eq!(count(&house.json(&["import", kind, file]), &["stored", "rejected"]), [1, 0], "{file}");
+    }
+    let refused = house.run(&["import", "orders", "orders.csv", "--json"]);
+    assert!(
+        refused.out.contains("\"rejected\":1"),
+        "no row without an order hangs on another's: {}",
+        refused.out
+    );
+    let store = store(&house).await;
+    for (id, is_known) in [("m1", true), ("m3", true), ("amy@shop.example", false)] {
+        assert_eq!(store.member_by_id(&id.into()).await.unwrap().is_some(), is_known, "{id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pushed_json_is_read_by_our_names_beside_a_preset() {
+    let settings =
+        format!("{SETTINGS}[intake]\npreset = \"shopify\"\n[http]\ntoken = {{ file = \"token\" }}\n");
+    let house = house(&settings);
+    house.write("token", "open-sesame");
+    let daemon = Running::start(&house, &["--now", "2025-01-01T10:00:00+08:00"]).answering().await;
+    let push = async |kind: &str, body: &str| {
+        let shown = [("authorization", "Bearer open-sesame")];
+        daemon.post(&format!("/v1/{kind}"), &shown, body.to_owned()).await
+    };
+    let (status, told) = push("members", r#"{"member_id": "m1", "email": "amy@shop.example"}"#).await;
+    assert_eq!((status, count(&told, &["stored"])), (200, vec![1]), "{told}");
+    let order = r#"{"order_id": "o1", "member_id": "m1", "product_id": "beans", "ordered_at": "2025-08-08"}"#;
+    let astray = r#"{"product_id": "tea"}"#;
+    let (status, told) = push("orders", &format!("[{order},{astray}]")).await;
+    assert_eq!((status, count(&told, &["stored", "rejected"])), (200, vec![1, 1]), "{told}");
+    assert_eq!(bought(&house, "m1").await, ["beans x 1"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
