@@ -253,10 +253,11 @@ impl<'a, R: Record> Records<'a, R> {
     /// What would read more of the file, after so many rows of it.
     fn hints(&self, rows: u64) -> Vec<Hint> {
         let layout = self.rows.layout();
+        let sets = self.so_far.untold_sets(R::FIELDS, &layout.names).map(|column| Hint::Sets { column });
         let dates = Hint::on_dates(self.so_far.looks(), self.so_far.declared(), R::KIND);
         let bytes = Hint::on_bytes(self.rows.garbled(), rows, layout.encoding);
         let sheets = layout.sheet.and_then(|(read, others)| Hint::on_sheets(read, others));
-        sheets.into_iter().chain(bytes).chain(dates).collect()
+        sheets.into_iter().chain(bytes).chain(dates).chain(sets).collect()
     }
 
     /// What `understand` makes of the next row, or why it is no record; none at the end of the file.
