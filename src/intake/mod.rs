@@ -41,7 +41,7 @@ pub use columns::Headers;
 pub use encoding::Encoding;
 pub use error::IntakeError;
 pub use events::{BadEvent, Events};
-pub use explain::{Counted, Explained, explain};
+pub use explain::{Counted, Explained, StatusWord, explain};
 pub use hint::Hint;
 pub use hooks::{Platform, Told};
 pub use pushed::{BodyError, lay_out};
