@@ -49,7 +49,8 @@ pub struct Import {
     /// Whose export it is: shopify, shopline, 91app, woocommerce, or a .toml file of your own
     #[arg(long, value_name = "PRESET")]
     preset: Option<String>,
-    /// An order in the file replaces all that is stored of it: lines that it no longer has go.
+    /// An order in the file replaces all that is stored of it: lines that it no longer has go. Orders whose rows lie apart
+    /// are held in memory until their last one: sort a file of many millions of rows by order
     #[arg(long)]
     replace_orders: bool,
     /// Tell how each file would be read and what would be rejected; nothing is stored, no settings are needed
