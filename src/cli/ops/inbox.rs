@@ -72,3 +72,24 @@ fn failed(error: &ImportError) -> Taken {
         ImportError::Intake(wrong) => Taken::Refused { why: wrong.to_string(), rejects: None },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_refuses_no_file() {
+        let (full, path) = (|| io::Error::from(io::ErrorKind::StorageFull), PathBuf::from("orders.csv"));
+        for error in [
+            IntakeError::Open { path: path.clone(), source: full() },
+            IntakeError::Read { path: path.clone(), line: 7, source: full() },
+            IntakeError::Rejects(full()),
+        ] {
+            assert!(matches!(failed(&error.into()), Taken::Failed(_)));
+        }
+        let bad = IntakeError::Format { path, problem: "it is empty".to_owned() };
+        assert!(matches!(failed(&bad.into()), Taken::Refused { .. }));
+    }
+}
