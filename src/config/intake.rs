@@ -24,6 +24,8 @@ pub struct Intake {
     pub members: Files,
     /// Files of products.
     pub products: Files,
+    /// All of this as it is without the preset that lies beneath it, where one does.
+    pub own: Option<Box<Intake>>,
 }
 
 /// How files of one kind are read.
@@ -93,8 +95,8 @@ pub enum DateFormat {
 const DATE_FORMATS: [(&str, DateFormat); 4] =
     [("ymd", DateFormat::Ymd), ("mdy", DateFormat::Mdy), ("dmy", DateFormat::Dmy), ("roc", DateFormat::Roc)];
 
-const NOT_A_PURCHASE: [&str; 8] =
-    ["cancelled", "voided", "refunded", "unpaid", "已取消", "未付款", "未取貨", "已退款"];
+const NOT_A_PURCHASE: [&str; 9] =
+    ["cancelled", "canceled", "voided", "refunded", "unpaid", "已取消", "未付款", "未取貨", "已退款"];
 
 const ORDERS: [&str; 19] = [
     "order_id",
@@ -170,6 +172,7 @@ pub fn read(s: &mut Section<'_>, base: &Path) -> Intake {
             ..plain(s, &MEMBERS, dates)
         }),
         products: s.section("products", |s| carried(s, &PRODUCTS, dates)),
+        own: None,
     }
 }
 

@@ -105,7 +105,7 @@ fn read(
     running: Option<&BTreeSet<ChannelName>>,
 ) -> Survey {
     let problems = Problems::default();
-    let Some((document, folder)) = overridden(file, env, &problems) else {
+    let Some(Overridden { document, own, folder }) = overridden(file, env, &problems) else {
         return Survey { problems: problems.sorted(), ..Survey::default() };
     };
     let around = Surroundings { base: &folder, env };
@@ -118,6 +118,10 @@ fn read(
         Some(path) => (absolute(path), Place::start_of(&shown(path))),
         None => (folders.rules, named_at),
     };
+    let settings = settings.map(|mut settings| {
+        settings.intake.own = own.map(|own| Box::new(intake_of(&own, &folder, &Problems::default())));
+        settings
+    });
     let alone = settings.clone().filter(|_| problems.is_empty());
     let known = rules::Known::new(channels, choosy, running.cloned(), &folders.templates);
     let (rules, placed) = rules::read(&path, &named_at, &known, &problems).unzip();
@@ -136,22 +140,23 @@ pub fn preset(name: &str) -> Result<Intake, Vec<Problem>> {
     let problems = Problems::default();
     let base = absolute(Path::new("."));
     let named = format!("[intake]\n{} = '{name}'\n", preset::KEY);
-    let document = parse::parse("--preset", &named, &problems).map(|mut document| {
-        preset::lay_beneath(&mut document, &base, &problems);
-        document
+    let intake = parse::parse("--preset", &named, &problems).map(|mut document| {
+        let own = preset::lay_beneath(&mut document, &base, &problems);
+        let own = own.map(|own| Box::new(intake_of(&own, &base, &Problems::default())));
+        Intake { own, ..intake_of(&document, &base, &problems) }
     });
-    let read = |document| {
-        Section::document(document, &problems, |s| s.section("intake", |s| intake::read(s, &base)))
-    };
-    let intake = document.as_ref().map(read);
     let problems = problems.sorted();
     intake.filter(|_| problems.is_empty()).ok_or(problems)
+}
+
+fn intake_of(document: &Node, base: &Path, problems: &Problems) -> Intake {
+    Section::document(document, problems, |s| s.section("intake", |s| intake::read(s, base)))
 }
 
 /// Where things lie, as far as the settings say it in spite of their problems: for whoever looks for more problems.
 pub fn folders(file: &Path, env: &Environment) -> Option<Folders> {
     let problems = Problems::default();
-    let (document, folder) = overridden(file, env, &problems)?;
+    let Overridden { document, folder, .. } = overridden(file, env, &problems)?;
     let around = Surroundings { base: &folder, env };
     Some(Section::document(&document, &problems, |s| settings::read(s, around).1.folders))
 }
@@ -159,18 +164,28 @@ pub fn folders(file: &Path, env: &Environment) -> Option<Folders> {
 /// The templates of bodies that webhooks have of their own, as far as the settings name them in spite of their problems.
 pub fn bodies(file: &Path, env: &Environment) -> Vec<PathBuf> {
     let problems = Problems::default();
-    let Some((document, folder)) = overridden(file, env, &problems) else { return Vec::new() };
+    let Some(Overridden { document, folder, .. }) = overridden(file, env, &problems) else {
+        return Vec::new();
+    };
     let around = Surroundings { base: &folder, env };
     Section::document(&document, &problems, |s| settings::read(s, around).1.bodies)
 }
 
-/// The settings file under its overrides, and the folder at which relative paths start.
-fn overridden(file: &Path, env: &Environment, problems: &Problems) -> Option<(Node, PathBuf)> {
+/// The settings file under its overrides.
+struct Overridden {
+    document: Node,
+    /// The same without the preset that lies beneath it, where one does.
+    own: Option<Node>,
+    /// At which relative paths start.
+    folder: PathBuf,
+}
+
+fn overridden(file: &Path, env: &Environment, problems: &Problems) -> Option<Overridden> {
     let mut document = parse::read_file(file, &shown(file), problems)?;
     let folder = absolute(file).parent().map(Path::to_owned).unwrap_or_default();
     overrides::apply(&mut document, env);
-    preset::lay_beneath(&mut document, &folder, problems);
-    Some((document, folder))
+    let own = preset::lay_beneath(&mut document, &folder, problems);
+    Some(Overridden { document, own, folder })
 }
 
 /// A path as people know it: relative to where they stand, when it lies below.

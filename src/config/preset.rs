@@ -22,16 +22,15 @@ pub fn is_shipped(name: &str) -> bool {
     SHIPPED.iter().any(|(shipped, _)| *shipped == name)
 }
 
-/// Lays the preset that `[intake]` names beneath it: what the settings say themselves counts.
-pub fn lay_beneath(document: &mut Node, base: &Path, problems: &Problems) {
-    let Value::Table(settings) = &mut document.value else { return };
-    let Some(intake) = settings.iter_mut().find(|entry| entry.key == "intake") else { return };
-    let Value::Table(keys) = &mut intake.node.value else { return };
-    let Some(named) = keys.iter().find(|entry| entry.key == KEY).map(|entry| entry.node.clone()) else {
-        return;
-    };
-    let Some(preset) = open(&named, base, problems) else { return };
-    let Value::Table(sections) = preset.value else { return };
+/// Lays the preset that `[intake]` names beneath it: what the settings say themselves counts. Gives back the settings as
+/// they were without it.
+pub fn lay_beneath(document: &mut Node, base: &Path, problems: &Problems) -> Option<Node> {
+    let own = document.clone();
+    let Value::Table(settings) = &mut document.value else { return None };
+    let intake = settings.iter_mut().find(|entry| entry.key == "intake")?;
+    let Value::Table(keys) = &mut intake.node.value else { return None };
+    let named = keys.iter().find(|entry| entry.key == KEY)?.node.clone();
+    let Value::Table(sections) = open(&named, base, problems)?.value else { return None };
     for section in sections {
         match section.node.value {
             Value::Table(table) if section.key == "intake" => merge(keys, table),
@@ -42,6 +41,7 @@ pub fn lay_beneath(document: &mut Node, base: &Path, problems: &Problems) {
             ),
         }
     }
+    Some(own)
 }
 
 fn open(named: &Node, base: &Path, problems: &Problems) -> Option<Node> {
@@ -107,6 +107,18 @@ mod tests {
                 assert!(intake.orders.columns.contains_key(column), "{name} {column}");
             }
             assert!(!intake.orders.not_a_purchase.is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_shipped_settings_leave_a_preset_as_it_is() {
+        let shipped = include_str!("../../config/replenish.toml");
+        let intake = &shipped[shipped.find("[intake]\n").unwrap()..shipped.find("[retry]").unwrap()];
+        for (name, _) in SHIPPED {
+            let line = format!("preset = \"{name}\"");
+            let below = settings(&intake.replacen("# preset = \"shopify\"", &line, 1)).unwrap();
+            assert_eq!(below, settings(&format!("[intake]\n{line}\n")).unwrap(), "{name}");
+            assert_ne!(below, settings("[intake]\n").unwrap(), "{name}");
         }
     }
 

@@ -1,11 +1,11 @@
 //! Owns the inbox as a folder: its files, what their names say, and how they are put away; imports nothing.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Read};
+use std::fs::{self, File, Metadata, TryLockError};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 
 use crate::intake::Kind;
 
@@ -23,6 +23,11 @@ const BEGINNINGS: [(&str, Kind); 9] = [
 ];
 /// How the names of files end that are still being written.
 const UNFINISHED: [&str; 4] = [".part", ".tmp", ".crdownload", "~"];
+
+/// A file that changed so lately may still be being written, whatever pauses its writer makes.
+const QUIET: Duration = Duration::from_secs(10);
+/// A change that lies so far ahead is a wrong date, and no clock that goes a little fast.
+const AHEAD: Duration = Duration::from_secs(60 * 60);
 
 /// A file as one look sees it: its size and the time of its last change.
 pub type Look = (u64, Option<SystemTime>);
@@ -43,9 +48,35 @@ impl Found {
     pub fn name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
+
+    /// True when nobody has written to it for a while.
+    pub fn is_quiet(&self) -> bool {
+        let Some(changed) = self.look.1 else { return true };
+        changed.elapsed().map_or_else(|ahead| ahead.duration() >= AHEAD, |age| age >= QUIET)
+    }
+
+    /// True when it no longer looks as it did.
+    pub fn has_changed(&self) -> bool {
+        fs::metadata(&self.path).map_or(true, |about| look(&about) != self.look)
+    }
+
+    /// What others build on goes first: products, members, orders, and then the returns of these.
+    fn turn(&self) -> u8 {
+        match self.kind {
+            Some(Kind::Products) => 0,
+            Some(Kind::Members) => 1,
+            Some(Kind::Orders) => 2,
+            Some(Kind::Returns) | None => 3,
+        }
+    }
 }
 
-/// The right to go through the inbox alone, and what lies in it, in the order in which it came.
+fn look(about: &Metadata) -> Look {
+    (about.len(), about.modified().ok())
+}
+
+/// The right to go through the inbox alone, and what lies in it, in the order in which it is to be taken in: by kind, then
+/// as it came.
 pub struct Sweep {
     /// The files.
     pub found: Vec<Found>,
@@ -72,12 +103,12 @@ impl Sweep {
                 found.extend(files(&inner, Some(kind))?.0);
             }
         }
-        found.sort_by(|a, b| (a.look.1, &a.path).cmp(&(b.look.1, &b.path)));
+        found.sort_by(|a, b| (a.turn(), a.look.1, &a.path).cmp(&(b.turn(), b.look.1, &b.path)));
         Ok(Some(Self { found, _lock: lock }))
     }
 }
 
-/// The files that may be whole, and the folders.
+/// The files that bear no name of unfinished ones, and the folders.
 fn files(folder: &Path, of_folder: Option<Kind>) -> io::Result<(Vec<Found>, Vec<PathBuf>)> {
     let (mut found, mut folders) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(folder)? {
@@ -88,8 +119,7 @@ fn files(folder: &Path, of_folder: Option<Kind>) -> io::Result<(Vec<Found>, Vec<
         if about.is_dir() {
             folders.push(path);
         } else if !name.starts_with('.') && !UNFINISHED.iter().any(|ending| name.ends_with(ending)) {
-            let look = (about.len(), about.modified().ok());
-            found.push(Found { kind: of_folder.or_else(|| kind(&path)), path, look });
+            found.push(Found { kind: of_folder.or_else(|| kind(&path)), path, look: look(&about) });
         }
     }
     Ok((found, folders))
@@ -100,41 +130,38 @@ fn kind(path: &Path) -> Option<Kind> {
     BEGINNINGS.iter().find(|(beginning, _)| name.starts_with(beginning)).map(|(_, kind)| *kind)
 }
 
-/// Names what a file holds.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn content(path: &Path) -> io::Result<String> {
-    let (mut file, mut hash) = (File::open(path)?, Sha256::new());
-    let mut buffer = vec![0; 128 * 1024];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
-        }
-        hash.update(&buffer[..read]);
-    }
+/// What lies beside a file that was put away.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// Its bad rows.
+    pub rejects: Option<PathBuf>,
+    /// What is wrong with it.
+    pub why: Option<String>,
 }
 
-/// Moves a file into a folder, under a name that nothing there has, and its bad rows beside it.
+/// Moves a file into a folder, under a name that nothing there has, and what belongs to it beside it.
 ///
 /// # Errors
 /// When it cannot be moved.
-pub fn put_away(path: &Path, into: &Path, rejects: Option<&Path>) -> io::Result<()> {
+pub fn put_away(path: &Path, into: &Path, beside: &Beside) -> io::Result<()> {
     fs::create_dir_all(into)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (stem, ending) = name.split_at(name.find('.').unwrap_or(name.len()));
     let numbered = (2..).map(|n| format!("{stem}-{n}{ending}"));
     let free = std::iter::once(name.clone()).chain(numbered).find(|name| !into.join(name).exists());
-    let place = into.join(free.unwrap_or(name));
-    if let Some(rejects) = rejects {
-        let mut beside = place.clone().into_os_string();
-        beside.push(".rejects.csv");
+    let name = free.unwrap_or(name);
+    if let Some(rejects) = &beside.rejects {
         // Across file systems nothing can be renamed.
-        fs::copy(rejects, beside)?;
+        fs::copy(rejects, into.join(format!("{name}.rejects.csv")))?;
         fs::remove_file(rejects)?;
     }
-    fs::rename(path, place)
+    if let Some(why) = &beside.why {
+        // It may quote the file: only the owner can read it.
+        let mut file = NamedTempFile::new_in(into)?;
+        writeln!(file, "{why}")?;
+        file.persist(into.join(format!("{name}.why.txt")))?;
+    }
+    fs::rename(path, into.join(name))
 }
 
 #[cfg(test)]
@@ -196,9 +223,10 @@ mod tests {
         for place in ["orders.csv.gz", "orders-2.csv.gz", "orders-3.csv.gz"] {
             fs::write(&file, place).unwrap();
             fs::write(&rejects, "bad").unwrap();
-            put_away(&file, &done, Some(&rejects)).unwrap();
-            assert_eq!(fs::read_to_string(done.join(place)).unwrap(), place);
-            assert_eq!(fs::read_to_string(done.join(format!("{place}.rejects.csv"))).unwrap(), "bad");
+            let beside = Beside { rejects: Some(rejects.clone()), why: Some("it is bad".to_owned()) };
+            put_away(&file, &done, &beside).unwrap();
+            let lies = |ending: &str| fs::read_to_string(done.join(format!("{place}{ending}"))).unwrap();
+            assert_eq!([lies(""), lies(".rejects.csv"), lies(".why.txt")], [place, "bad", "it is bad\n"]);
             assert!(!file.exists() && !rejects.exists());
         }
     }

@@ -1,4 +1,4 @@
-//! Owns a single pass: learn if never, plan, deliver all that is due at one instant; decides nothing itself.
+//! Owns a single pass: take in what lies in the inbox, learn if never, plan, deliver all that is due at one instant; decides nothing itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +53,11 @@ pub async fn run_once(
 
 async fn pass(parts: Arc<Parts>, stop: CancellationToken) -> anyhow::Result<OnceSummary> {
     let started = tokio::time::Instant::now();
+    if let Some(inbox) = &parts.inbox
+        && let Err(error) = inbox.look().await
+    {
+        tracing::error!(%error, "the pass goes on without it");
+    }
     keeper::look_at_feed(&parts).await.context("the ledger does not answer")?;
     restored::take_over(&parts).await.context("the ledger does not answer")?;
     if parts.redis.is_none() {

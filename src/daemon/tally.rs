@@ -131,7 +131,7 @@ const COUNTERS: &[(&str, &str)] = &[
         "replenish_damaged_total",
         "Members set aside for an hour: a row cannot be read, or a decision stopped on a defect",
     ),
-    ("replenish_inbox_total", "Files of the inbox, by what became of them: done, again, refused"),
+    ("replenish_inbox_total", "Files of the inbox, by what became of them: done, refused"),
     ("replenish_feedback_total", "Bounces, complaints and opt-outs received over HTTP"),
     ("replenish_intake_total", "Records received over HTTP, by kind and by what became of them"),
 ];

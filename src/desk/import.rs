@@ -249,7 +249,10 @@ impl Import {
 fn notes(judged: &Judged, stored: &Stored) -> Vec<String> {
     let notes = [
         (stored.ignored, "rows are of members who were forgotten: nothing of them was kept"),
-        (judged.ignored, "rows stand for nothing of their own, as parents of sets do: passed over"),
+        (
+            judged.ignored,
+            "rows stand for nothing of their own, as parents of sets do, or unpaid orders of nobody: passed over",
+        ),
         (
             stored.unknown,
             "returns are of orders that are not known, or of products that are not in them: import the orders, then this \

@@ -134,18 +134,27 @@ pub fn sweep(folder: &Path, now: Timestamp) {
 
 /// Bad rows are told in the answer, so that nothing of them need stay here; however many they are, the others count.
 fn import(source: Source, spool: &Path, how: Intake) -> Import {
-    // What the settings say of files does not hold for JSON on the wire.
-    let is_json = source.format == Format::Jsonl;
-    let encoding = if is_json { Some(Encoding::Utf8) } else { how.reading.encoding };
+    let reading = match source.format {
+        Format::Jsonl => on_the_wire(how.reading),
+        Format::Csv | Format::Xlsx => how.reading,
+    };
     Import {
         source,
-        reading: Reading { encoding, ..how.reading },
+        reading,
         rejects_folder: spool.to_owned(),
         max_rejects: 1.0,
         replace_orders: false,
         at: how.at,
         progress: Arc::new(|_, _| {}),
     }
+}
+
+/// What presets and settings say of files does not hold for JSON on the wire: each object stands for itself.
+fn on_the_wire(reading: Reading) -> Reading {
+    let mut reading = reading.own.map_or(Reading { own: None, ..reading }, |own| *own);
+    reading.encoding = Some(Encoding::Utf8);
+    reading.layout.carry_down = false;
+    reading
 }
 
 fn pushed(report: ImportReport) -> std::io::Result<Pushed> {

@@ -41,6 +41,11 @@ pub enum Hint {
         /// The others that people see.
         others: Vec<String>,
     },
+    /// No column that tells sets from their parts.
+    Sets {
+        /// What the settings call it.
+        column: String,
+    },
 }
 
 /// What is rarer than this is no matter of settings.
@@ -85,7 +90,7 @@ impl Hint {
             Hint::Dates { share, .. } | Hint::Numbers { share, .. } | Hint::Bytes { share, .. } => {
                 *share >= RARE
             }
-            Hint::Sheets { .. } => true,
+            Hint::Sheets { .. } | Hint::Sets { .. } => true,
         }
     }
 
@@ -126,6 +131,9 @@ impl Hint {
                 "of the sheets only `{read}` was read, not {}: save each one that you need as a file of its own",
                 others.join(", ")
             ),
+            Hint::Sets { column } => format!(
+                "no column `{column}` tells sets from their parts: where orders hold sets, both count; choose it for the export"
+            ),
         }
     }
 
@@ -154,6 +162,9 @@ impl Hint {
             ),
             Hint::Sheets { read, others } => {
                 format!("只讀了工作表「{read}」，未讀：{}；需要的工作表請各存成一個檔案", others.join("、"))
+            }
+            Hint::Sets { column } => {
+                format!("沒有「{column}」欄位可分辨組合與其子商品，訂單若有組合會重複計算：匯出時請勾選該欄")
             }
         }
     }

@@ -41,7 +41,7 @@ pub use columns::Headers;
 pub use encoding::Encoding;
 pub use error::IntakeError;
 pub use events::{BadEvent, Events};
-pub use explain::{Counted, Explained, explain};
+pub use explain::{Counted, Explained, StatusWord, explain};
 pub use hint::Hint;
 pub use hooks::{Platform, Told};
 pub use pushed::{BodyError, lay_out};
@@ -67,13 +67,15 @@ pub struct Reading {
     pub encoding: Option<Encoding>,
     /// How dates are written that do not begin with a year of four digits.
     pub dates: DateFormat,
+    /// Where this is how a shop's exports are read: how files of other makes are, and all JSON.
+    pub own: Option<Box<Reading>>,
 }
 
 impl Reading {
     /// The usual columns and forms.
     pub fn plain(zone: Tz, latest: Timestamp) -> Self {
         let (columns, not_a_purchase, layout, dates) = Default::default();
-        Self { zone, latest, columns, not_a_purchase, layout, encoding: None, dates }
+        Self { zone, latest, columns, not_a_purchase, layout, encoding: None, dates, own: None }
     }
 }
 
@@ -215,7 +217,25 @@ struct Records<'a, R> {
 }
 
 impl<'a, R: Record> Records<'a, R> {
+    /// Reads the file as that of the two ways under which more of its columns are known.
     fn open(
+        source: &'a Source,
+        reading: &'a Reading,
+        progress: &'a dyn Fn(u64),
+    ) -> Result<Self, IntakeError> {
+        let Some(own) = reading.own.as_deref() else { return Self::open_as(source, reading, progress) };
+        let as_own = Self::open_as(source, own, progress);
+        if source.format == Format::Jsonl {
+            return as_own;
+        }
+        match (Self::open_as(source, reading, progress), as_own) {
+            (Err(_), Ok(own)) => Ok(own),
+            (Ok(exported), Ok(own)) if own.known() > exported.known() => Ok(own),
+            (exported, _) => exported,
+        }
+    }
+
+    fn open_as(
         source: &'a Source,
         reading: &'a Reading,
         progress: &'a dyn Fn(u64),
@@ -225,13 +245,19 @@ impl<'a, R: Record> Records<'a, R> {
         Ok(Self { rows, row: Row::default(), so_far: SoFar::new(reading, source.format), kind: PhantomData })
     }
 
+    /// How many fields of ours the file has.
+    fn known(&self) -> usize {
+        self.rows.layout().names.iter().filter(|names| !names.is_empty()).count()
+    }
+
     /// What would read more of the file, after so many rows of it.
     fn hints(&self, rows: u64) -> Vec<Hint> {
         let layout = self.rows.layout();
+        let sets = self.so_far.untold_sets(R::FIELDS, &layout.names).map(|column| Hint::Sets { column });
         let dates = Hint::on_dates(self.so_far.looks(), self.so_far.declared(), R::KIND);
         let bytes = Hint::on_bytes(self.rows.garbled(), rows, layout.encoding);
         let sheets = layout.sheet.and_then(|(read, others)| Hint::on_sheets(read, others));
-        sheets.into_iter().chain(bytes).chain(dates).collect()
+        sheets.into_iter().chain(bytes).chain(dates).chain(sets).collect()
     }
 
     /// What `understand` makes of the next row, or why it is no record; none at the end of the file.

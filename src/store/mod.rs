@@ -16,7 +16,6 @@ mod feedback;
 mod forget;
 mod history;
 mod importing;
-mod inbox;
 mod layout;
 mod ledger;
 mod merge;

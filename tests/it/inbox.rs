@@ -1,6 +1,8 @@
 //! The inbox of a running daemon: files dropped there are imported once, put away, and what waits follows them; and
 //! what an import under way holds back.
 
+use std::time::{Duration, SystemTime};
+
 use replenish::store::Store;
 use serde_json::Value;
 
@@ -25,9 +27,11 @@ o2,m1,beans,coffee,2026-03-02,1
 o3,m1,beans,coffee,2026-04-01,1
 ";
 
-/// A file under another name first, as senders are told to.
+/// A file under another name first, as senders are told to, and long written.
 fn drop_in(house: &House, name: &str, text: &str) {
     let path = house.write(&format!("inbox/{name}.part"), text);
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
     std::fs::rename(&path, house.path(&format!("inbox/{name}"))).unwrap();
 }
 
@@ -62,18 +66,21 @@ async fn files_dropped_into_the_inbox_are_taken_in_once() {
     let bad = "order_id,member_id,product_id,ordered_at\nx1,m9,A,never\nx2,m9,A,2026-03-01\n";
     drop_in(&house, "orders-bad.csv", bad);
     drop_in(&house, "notes.txt", "hello");
-    drop_in(&house, "members.csv", "name\nAmy\n");
+    drop_in(&house, "members.csv", "name,amy@shop.example\n");
     for refused in ["orders-bad.csv", "orders-bad.csv.rejects.csv", "notes.txt", "members.csv"] {
         eventually(refused, async || lies(&format!("refused/{refused}"))).await;
     }
-    let log = daemon.log();
-    for why in
-        ["1 of its 2 rows are bad", "its name does not begin", "no column for member_id", "taken in before"]
-    {
-        assert!(log.contains(why), "{why} in {log}");
+    for (file, part) in [
+        ("orders-bad.csv", "1 of its 2 rows are bad"),
+        ("notes.txt", "its name does not begin"),
+        ("members.csv", "columns found: name, amy@shop.example"),
+    ] {
+        let why = std::fs::read_to_string(house.path(&format!("inbox/refused/{file}.why.txt"))).unwrap();
+        assert!(why.contains(part), "{part} in {why}");
     }
-    assert!(!log.contains("never"), "no row reaches the log");
-    for (result, files) in [("refused", 3), ("done", 3), ("again", 1)] {
+    let log = daemon.log();
+    assert!(log.contains("refused") && !log.contains("never") && !log.contains("amy@"), "no row is in {log}");
+    for (result, files) in [("refused", 3), ("done", 4)] {
         let line = format!("replenish_inbox_total{{result=\"{result}\"}} {files}");
         eventually(&line, async || daemon.measures(&line).await).await;
     }
@@ -85,22 +92,52 @@ async fn files_dropped_into_the_inbox_are_taken_in_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn returns_that_come_before_their_orders_may_come_again() {
+async fn a_file_that_says_what_an_earlier_one_said_counts_as_the_last_word() {
     let receiver = Receiver::start().await;
     let house = House::with(&receiver, RULE, "[intake]\ninbox = \"inbox\"\n");
     let daemon = Running::start(&house, &["--now", NOW]).answering().await;
-    let returns = "order_id,product_id\no3,beans\n";
-    let lies = |name: &str| house.path(&format!("inbox/{name}")).exists();
-    for (name, text, done) in [
-        ("returns.csv", returns, "done/returns.csv"),
-        ("orders.csv", ORDERS, "done/orders.csv"),
-        ("returns.csv", returns, "done/returns-2.csv"),
-    ] {
-        drop_in(&house, name, text);
-        eventually(done, async || lies(done)).await;
+    let files = [("no", "members.csv"), ("reminder", "members-2.csv"), ("no", "members-3.csv")];
+    for (consent, done) in files {
+        drop_in(&house, "members.csv", &format!("member_id,consent\nm1,{consent}\n"));
+        eventually(done, async || house.path(&format!("inbox/done/{done}")).exists()).await;
     }
+    let store = Store::open(&format!("sqlite:{}", house.path("var/replenish.db").display())).await.unwrap();
+    let (key, now) = (store.member_by_id(&"m1".into()).await.unwrap().unwrap(), NOW.parse().unwrap());
+    let consent = store.view(key, now, now).await.unwrap().unwrap().member.consent;
+    assert_eq!(consent.map(|agreed| agreed.len()), Some(0), "it was withdrawn: {}", daemon.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn returns_that_come_before_their_orders_wait_for_them() {
+    let receiver = Receiver::start().await;
+    let house = House::with(&receiver, RULE, "[intake]\ninbox = \"inbox\"\n");
+    let daemon = Running::start(&house, &["--now", NOW]).answering().await;
+    let lies = |name: &str| house.path(&format!("inbox/{name}")).exists();
+    drop_in(&house, "returns.csv", "order_id,product_id\no3,beans\n");
+    eventually("they wait", async || daemon.log().contains("it waits for the orders")).await;
+    assert!(lies("returns.csv"));
+    drop_in(&house, "orders.csv", ORDERS);
+    eventually("both are done", async || lies("done/orders.csv") && lies("done/returns.csv")).await;
     let forecast = tokio::task::block_in_place(|| house.lines(&["forecast", "--member", "m1", "--now", NOW]));
     assert_eq!(forecast[0]["purchases"], 3, "{}", daemon.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_pass_takes_the_inbox_in_and_bad_rows_stay_with_their_file() {
+    let receiver = Receiver::start().await;
+    let house = House::with(&receiver, RULE, "[intake]\ninbox = \"inbox\"\nmax_rejects = \"50%\"\n");
+    let lies = |name: &str| house.path(&format!("inbox/done/{name}")).exists();
+    let once = || tokio::task::block_in_place(|| house.json(&["run", "--once", "--now", NOW]));
+    for name in ["orders.csv", "orders-2.csv"] {
+        drop_in(&house, "orders.csv", &format!("{ORDERS}o4,m7,beans,coffee,never,1\n"));
+        once();
+        assert!(lies(name) && lies(&format!("{name}.rejects.csv")), "{name}");
+    }
+    assert!(due(&house).is_some());
+    drop_in(&house, "members.csv", "member_id\nm7\n");
+    once();
+    let forgotten = tokio::task::block_in_place(|| house.json(&["forget", "--member", "m7", "--yes"]));
+    assert_eq!(forgotten["rejects"], 2, "{forgotten}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,7 +49,8 @@ pub struct Import {
     /// Whose export it is: shopify, shopline, 91app, woocommerce, or a .toml file of your own
     #[arg(long, value_name = "PRESET")]
     preset: Option<String>,
-    /// An order in the file replaces all that is stored of it: lines that it no longer has go
+    /// An order in the file replaces all that is stored of it: lines that it no longer has go. Orders whose rows lie apart
+    /// are held in memory until their last one: sort a file of many millions of rows by order
     #[arg(long)]
     replace_orders: bool,
     /// Tell how each file would be read and what would be rejected; nothing is stored, no settings are needed
@@ -140,7 +141,8 @@ impl Import {
     /// The command line goes before the settings.
     fn declare(&self, reading: Reading) -> Reading {
         let declared = self.encoding.map(|Declared(declared)| declared.map(encoding));
-        Reading { encoding: declared.unwrap_or(reading.encoding), ..reading }
+        let own = reading.own.map(|own| Box::new(self.declare(*own)));
+        Reading { encoding: declared.unwrap_or(reading.encoding), own, ..reading }
     }
 
     fn kind(&self) -> Kind {
@@ -218,7 +220,13 @@ fn reading_of(intake: &Intake, zone: Tz, kind: Kind) -> Reading {
         Kind::Members => &intake.members,
         Kind::Products => &intake.products,
     };
+    let own = intake.own.as_ref().map(|own| {
+        // Words mean the same in every file.
+        let not_a_purchase = files.not_a_purchase.clone();
+        Box::new(Reading { not_a_purchase, ..reading_of(own, zone, kind) })
+    });
     Reading {
+        own,
         columns: files.columns.iter().map(|(name, header)| (name.clone(), headers(header))).collect(),
         not_a_purchase: files.not_a_purchase.clone(),
         layout: Layout {

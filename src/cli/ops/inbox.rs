@@ -1,13 +1,13 @@
 //! Owns how the files of the inbox are imported, which the daemon finds; knows nothing of folders.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::import::reading;
 use crate::config::Settings;
 use crate::daemon::{Inbox, Taken, real_time};
 use crate::desk::import::{Import, ImportError, ImportReport};
-use crate::intake::{Kind, Source};
+use crate::intake::{IntakeError, Kind, Source};
 use crate::store::Store;
 
 /// The inbox of the settings, where they have one.
@@ -22,7 +22,7 @@ pub fn inbox(settings: &Settings, store: &Store) -> Option<Inbox> {
                 .map_or_else(|error| failed(&error), |report| taken(&report))
         })
     };
-    Some(Inbox { folder, take: Arc::new(take), seen: Mutex::default() })
+    Some(Inbox::new(folder, Arc::new(take)))
 }
 
 async fn import(
@@ -53,13 +53,43 @@ fn taken(report: &ImportReport) -> Taken {
         "{} rows read, {} stored, {} replaced, {} already known, {} rejected",
         report.read, report.stored, report.replaced, report.duplicate, report.rejected
     );
-    let told = std::iter::once(counts).chain(report.notes.iter().cloned()).collect::<Vec<_>>().join("; ");
-    Taken::Stored { told, complete: report.unknown_returns == 0 }
+    let more = report.notes.iter().chain(&report.hints).cloned();
+    Taken::Stored {
+        told: std::iter::once(counts).chain(more).collect::<Vec<_>>().join("; "),
+        rejects: report.rejects_file.clone(),
+        unknown_returns: report.unknown_returns,
+    }
 }
 
+/// A file is not to blame for a disk that is full, or a right that is missing.
 fn failed(error: &ImportError) -> Taken {
     match error {
+        ImportError::Intake(
+            IntakeError::Open { .. } | IntakeError::Read { .. } | IntakeError::Rejects(_),
+        )
+        | ImportError::Store(_)
+        | ImportError::Stopped => Taken::Failed(error.to_string()),
         ImportError::Intake(wrong) => Taken::Refused { why: wrong.to_string(), rejects: None },
-        ImportError::Store(_) | ImportError::Stopped => Taken::Failed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_refuses_no_file() {
+        let (full, path) = (|| io::Error::from(io::ErrorKind::StorageFull), PathBuf::from("orders.csv"));
+        for error in [
+            IntakeError::Open { path: path.clone(), source: full() },
+            IntakeError::Read { path: path.clone(), line: 7, source: full() },
+            IntakeError::Rejects(full()),
+        ] {
+            assert!(matches!(failed(&error.into()), Taken::Failed(_)));
+        }
+        let bad = IntakeError::Format { path, problem: "it is empty".to_owned() };
+        assert!(matches!(failed(&bad.into()), Taken::Refused { .. }));
     }
 }

@@ -72,9 +72,10 @@ impl ForgetArgs {
 /// Where the files lie that may speak of a member.
 fn places(settings: &Settings) -> Places {
     let data = &settings.folders.data;
-    let refused = settings.intake.inbox.as_ref().map(|inbox| inbox.join("refused"));
+    let inbox = settings.intake.inbox.iter();
+    let put_away = inbox.flat_map(|inbox| ["done", "refused"].map(|place| inbox.join(place)));
     Places {
-        rejects: std::iter::once(data.join("rejects")).chain(refused).collect(),
+        rejects: std::iter::once(data.join("rejects")).chain(put_away).collect(),
         outbox: data.join("outbox"),
         archive: archive(settings),
     }

@@ -9,7 +9,8 @@ use crate::domain::order::OrderLine;
 use crate::intake::{IntakeError, Reading, Source, each_order};
 
 /// Order lines on their way: an order is held back until its last line has come. Two orders of one fingerprint wait for
-/// each other, and no harm is done.
+/// each other, and no harm is done. What is held back is not bounded: it is little in files that keep an order's rows
+/// together, and all of a file that is sorted by product.
 pub struct WholeOrders {
     /// The number of each order's last line, by the order's fingerprint.
     last: HashMap<u64, u64>,

@@ -39,7 +39,24 @@ pub struct Figures {
     pub from: Option<Day>,
     /// The last day.
     pub to: Option<Day>,
+    /// What order lines say of their orders, the most frequent word first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub statuses: Vec<StatusWord>,
 }
+
+/// A word that tells what became of an order.
+#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+pub struct StatusWord {
+    /// As the file writes it.
+    pub status: String,
+    /// The order lines of which it tells most.
+    pub rows: u64,
+    /// False when it means that nothing was bought.
+    pub counts: bool,
+}
+
+/// Words that are told; more are no statuses.
+const MOST_WORDS: usize = 50;
 
 /// The count as it goes on. Names are kept as fingerprints.
 pub struct Census {
@@ -53,6 +70,7 @@ pub struct Census {
     bought: HashMap<u64, Day>,
     span: Option<(Timestamp, Timestamp)>,
     not_a_purchase: u64,
+    statuses: HashMap<(String, bool), u64>,
     /// Records counted.
     pub records: u64,
     /// Purchases of an item on a later day than one before.
@@ -75,6 +93,7 @@ impl Census {
             bought: HashMap::new(),
             span: None,
             not_a_purchase: 0,
+            statuses: HashMap::new(),
             records: 0,
             repurchases: 0,
             addresses: 0,
@@ -98,6 +117,25 @@ impl Census {
             not_a_purchase: Some(self.not_a_purchase).filter(|count| *count > 0),
             from: self.span.map(|(from, _)| Day::of(from, self.zone)),
             to: self.span.map(|(_, to)| Day::of(to, self.zone)),
+            statuses: self.statuses(),
+        }
+    }
+
+    fn statuses(&self) -> Vec<StatusWord> {
+        let word = |((status, counts), rows): (&(String, bool), &u64)| StatusWord {
+            status: status.clone(),
+            rows: *rows,
+            counts: *counts,
+        };
+        let mut words: Vec<StatusWord> = self.statuses.iter().map(word).collect();
+        words.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.status.cmp(&b.status)));
+        words
+    }
+
+    fn hear(&mut self, status: &str, counts: bool) {
+        let word = (status.to_owned(), counts);
+        if self.statuses.len() < MOST_WORDS || self.statuses.contains_key(&word) {
+            *self.statuses.entry(word).or_default() += 1;
         }
     }
 
@@ -121,6 +159,9 @@ impl Counted for OrderLine {
         census.products.insert(print(self.product.as_str()));
         census.labels.extend(self.category.as_deref().map(print));
         census.stretch(self.ordered_at);
+        if let Some(status) = &self.status {
+            census.hear(status, self.counted);
+        }
         if !self.counted {
             census.not_a_purchase += 1;
         } else if self.quantity > 0.0 && !self.gift {

@@ -14,7 +14,7 @@ use crate::domain::ids::Timestamp;
 use census::Census;
 use reasons::Reasons;
 
-pub use census::{Counted, Figures};
+pub use census::{Counted, Figures, StatusWord};
 pub use missing::Missing;
 pub use reasons::Group;
 

@@ -128,6 +128,15 @@ impl<'a> SoFar<'a> {
         self.reading.columns.contains_key(field)
     }
 
+    /// The column that would tell rows that are no order lines, where the settings know words for those and the file has no
+    /// such column.
+    pub fn untold_sets(&self, fields: &[Field], names: &[Vec<String>]) -> Option<String> {
+        let slot = fields.iter().position(|field| field.name == ROW_KIND)?;
+        let is_untold = !self.reading.layout.not_a_line.is_empty() && names.get(slot)?.is_empty();
+        let headers = self.reading.columns.get(ROW_KIND).filter(|_| is_untold)?;
+        headers.names.first().cloned()
+    }
+
     /// The form of dates that was declared.
     pub fn declared(&self) -> DateFormat {
         self.reading.dates
@@ -173,4 +182,5 @@ const PRODUCT_ID: Field = Field::required(
     "product no, product no., product number, product code, sku, item_id, item no, item no., \
      item code, 商品編號, 商品代號, 商品貨號, 商品ID, 產品編號, 產品代號, 產品ID, 貨號, 品號, 料號, 商品料號",
 );
+const ROW_KIND: &str = "row_kind";
 const CATEGORY: &str = "product category, item category, category name, 分類, 商品分類, 類別, 商品類別, 品類";

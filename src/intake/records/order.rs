@@ -89,6 +89,10 @@ impl<'r> OrderRow<'r> {
         let delivered = cell::known(delivered);
         let order = of("order_id", cell::id(order))?;
         let (status, counted) = state(row, order, cell::known(status), so_far);
+        if !counted && member.is_none_or(str::is_empty) {
+            // A guest who went away without paying left no name.
+            return Err(Unfit::Ignored);
+        }
         Ok(Self {
             order,
             member: of("member_id", cell::id(member))?,

@@ -4,15 +4,16 @@ use std::io::Write;
 
 use replenish::domain::catalog::ProductRecord;
 use replenish::domain::member::MemberRecord;
-use replenish::domain::order::OrderLine;
+use replenish::domain::order::{OrderLine, Return};
 use replenish::intake::{Counted, Format, IntakeError, Reading, Source, explain, judge, read};
 
-/// Takes the bytes as files of orders, members and products.
+/// Takes the bytes as files of orders, returns, members and products.
 pub fn take(bytes: &[u8], format: Format, reading: &Reading) {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
     file.write_all(bytes).expect("room for it");
     let source = Source { path: file.path().to_owned(), format, gzip: false };
     take_as::<OrderLine>(&source, reading);
+    take_as::<Return>(&source, reading);
     take_as::<MemberRecord>(&source, reading);
     take_as::<ProductRecord>(&source, reading);
 }
@@ -30,7 +31,7 @@ fn take_as<R: Counted + Send>(source: &Source, reading: &Reading) {
         Ok(())
     });
     both.expect("what was judged can be read");
-    assert_eq!(judged.read - judged.rejected, kept);
+    assert_eq!(judged.read - judged.rejected - judged.ignored, kept);
     let explained = explain::<R>(source, reading, &|_| {}).expect("what was judged can be explained");
     assert_eq!((explained.read, explained.rejected), (judged.read, judged.rejected));
 }

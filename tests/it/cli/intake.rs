@@ -247,6 +247,9 @@ fn a_file_is_explained_where_there_are_no_settings() {
     let told = shop.run(&["import", "orders", "export.csv", "--explain", "--preset", "shopline"]);
     assert_eq!(told.code, 0, "{}", told.err);
     assert!(told.out.contains("passed over") && told.out.contains("0 rejected"), "{}", told.out);
+    for word in ["已取消 1 (no purchase)", "處理中 2 (counts)"] {
+        assert!(told.out.contains(word), "{word} in {}", told.out);
+    }
     let from_input = shop
         .fed(b"{\"member_id\":1}\n", &["import", "members", "-", "--format", "jsonl", "--explain", "--json"]);
     assert_eq!((&from_input.one()["kept"], &from_input.one()["format"]), (&1.into(), &"jsonl".into()));

@@ -17,7 +17,7 @@ use crate::domain::catalog::ProductRecord;
 use crate::domain::member::MemberRecord;
 use crate::domain::order::{OrderLine, Return};
 use crate::domain::reason::Language;
-use crate::intake::{Explained, Format, Kind, Reading, explain};
+use crate::intake::{Explained, Format, Kind, Reading, StatusWord, explain};
 
 impl Import {
     /// Tells of each file; needs neither settings nor a store.
@@ -200,7 +200,19 @@ impl Told<'_> {
             (self.of("lines without a purchase", "非購買明細"), of.figures.not_a_purchase),
         ];
         facts.extend(counts.into_iter().filter_map(|(name, count)| Some((name, count?.to_string()))));
+        let words: Vec<String> = of.figures.statuses.iter().map(|word| self.status(word)).collect();
+        if !words.is_empty() {
+            facts.push((self.of("statuses", "訂單狀態"), words.join(self.of(", ", "、"))));
+        }
         self.out.facts(&facts)
+    }
+
+    fn status(&self, word: &StatusWord) -> String {
+        let told = match word.counts {
+            true => self.of("counts", "計入"),
+            false => self.of("no purchase", "不計入"),
+        };
+        format!("{} {} ({told})", word.status, word.rows)
     }
 
     fn rows(&self, of: &Explained) -> String {

@@ -120,13 +120,6 @@ CREATE TABLE forgotten (
     at      INTEGER NOT NULL
 ) STRICT;
 
--- Files of the inbox that were taken in: the same content again has no effect.
-CREATE TABLE taken_in (
-    content TEXT PRIMARY KEY,                           -- the kind of record, and a hash
-    file    TEXT NOT NULL,
-    at      INTEGER NOT NULL
-) STRICT;
-
 -- Priors; their version stands in meta ----------------------------------------------------------------------------------
 
 CREATE TABLE priors (level TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;
