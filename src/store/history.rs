@@ -246,8 +246,8 @@ fn line_number(identity: &LineIdentity, product: i64) -> i64 {
 const RETURN: i64 = 1 << 19;
 
 /// The number of the n-th return of a product in an order; half a million of them are one.
-pub(super) fn return_number(product: i64, nth: u32) -> i64 {
-    product << 20 | RETURN | i64::from(nth).min(RETURN - 1)
+pub(super) fn return_number(product: i64, nth: usize) -> i64 {
+    product << 20 | RETURN | (nth as i64).min(RETURN - 1)
 }
 
 /// True when `import returns` brought the line of this number.

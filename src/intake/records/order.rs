@@ -109,7 +109,7 @@ impl<'r> OrderRow<'r> {
     fn keep(self, so_far: &mut SoFar<'_>) -> OrderLine {
         let line = self.line.map(|name| LineIdentity::Named(name.to_owned()));
         OrderLine {
-            line: line.unwrap_or_else(|| LineIdentity::Nth(so_far.nth.next(self.order, self.product))),
+            line: line.unwrap_or_else(|| LineIdentity::Nth(so_far.nth.next((self.order, self.product)))),
             order: shared(&mut so_far.order, self.order),
             member: shared(&mut so_far.member, self.member),
             product: self.product.into(),
