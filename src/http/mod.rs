@@ -104,8 +104,7 @@ fn within(limit: Duration, routes: Router<Face>) -> Router<Face> {
 }
 
 async fn in_time(limit: Duration, request: Request, next: Next) -> Response {
-    let late = |_| (StatusCode::SERVICE_UNAVAILABLE, "this took too long, try again\n").into_response();
-    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(late)
+    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| try_again())
 }
 
 fn refusal(status: StatusCode, how: &str) -> Response {
@@ -197,6 +196,7 @@ mod tests {
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.unwrap();
             assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+            assert!(answer.contains("retry-after: 10") && answer.contains("\"error\""), "{answer}");
         }
     }
 
