@@ -34,6 +34,7 @@ use crate::desk::hook::Heard;
 use crate::desk::push::{Body, PushError, Pushed};
 use crate::desk::unsubscribe::{Choice, Choices};
 use crate::domain::feedback::Feedback;
+use crate::domain::ids::Timestamp;
 use crate::domain::problem::Problem;
 use crate::intake::{Kind, Platform};
 
@@ -72,14 +73,25 @@ pub struct Face {
     pub shopify_secret: Option<Secret>,
     /// What WooCommerce signs its webhooks with; without it none is taken.
     pub woocommerce_secret: Option<Secret>,
-    /// Does what a webhook of that topic says; `None` when the ledger fails, and the same may come again.
+    /// Does what a webhook says; `None` when the ledger fails, and the same may come again.
     pub hear: Arc<Hear>,
 }
 
 /// See [`Face::push`].
 pub type Push = dyn Fn(Kind, Body) -> BoxFuture<'static, Result<Pushed, PushError>> + Send + Sync;
 /// See [`Face::hear`].
-pub type Hear = dyn Fn(Platform, String, Vec<u8>) -> BoxFuture<'static, Option<Heard>> + Send + Sync;
+pub type Hear = dyn Fn(Platform, Webhook) -> BoxFuture<'static, Option<Heard>> + Send + Sync;
+
+/// What a shop has sent, and signed.
+#[derive(Debug)]
+pub struct Webhook {
+    /// What it is about, in the shop's words.
+    pub topic: String,
+    /// When the shop wrote it, where it says so.
+    pub sent: Option<Timestamp>,
+    /// What it says.
+    pub body: Vec<u8>,
+}
 
 /// All routes.
 pub fn router(face: Face) -> Router {
@@ -170,7 +182,7 @@ mod tests {
             push: Arc::new(|_, _| Box::pin(std::future::pending())),
             shopify_secret: None,
             woocommerce_secret: None,
-            hear: Arc::new(|_, _, _| Box::pin(std::future::pending())),
+            hear: Arc::new(|_, _| Box::pin(std::future::pending())),
         }
     }
 

@@ -91,7 +91,7 @@ async fn what_an_order_says_came_back_is_not_told_again(place: Place) {
         quantity: -1.0,
         ..line("1", "m", "A", 5)
     };
-    store.put_orders(vec![bought, refund]).await.unwrap();
+    store.put_orders(vec![bought.clone(), refund]).await.unwrap();
     let done = store.put_returns(vec![back("1", "A", Some(1.0))]).await.unwrap();
     assert_eq!(done, Stored { duplicate: 1, ..Stored::default() });
     assert_eq!(quantities(&store, "m").await, [3.0, -1.0]);
@@ -100,6 +100,9 @@ async fn what_an_order_says_came_back_is_not_told_again(place: Place) {
         assert_eq!(store.put_returns(vec![back("1", "A", Some(2.0))]).await.unwrap(), expected);
         assert_eq!(quantities(&store, "m").await, [3.0, -1.0, -1.0], "what is beyond it");
     }
+    // a file that says nothing of what came back leaves it
+    store.put_file(vec![bought], None, true).await.unwrap();
+    assert_eq!(quantities(&store, "m").await, [3.0, -1.0, -1.0]);
 }
 
 async fn a_replaced_order_has_its_new_lines_alone(place: Place) {
@@ -111,14 +114,14 @@ async fn a_replaced_order_has_its_new_lines_alone(place: Place) {
     asleep(&store).await;
     let back_in_file = OrderLine { line: LineIdentity::Nth(1), quantity: -1.0, ..line("1", "m", "B", 0) };
     let new = vec![line("1", "m", "A", 0), line("1", "m", "B", 0), back_in_file];
-    let done = store.replace_orders(new.clone()).await.unwrap();
+    let done = store.put_file(new.clone(), None, true).await.unwrap();
     assert_eq!(done, Stored { stored: 1, duplicate: 2, removed: 2, ..Stored::default() });
     assert_eq!(awake(&store, day(9)).await.len(), 1);
     let mut left = quantities(&store, "m").await;
     left.sort_by(f64::total_cmp);
     assert_eq!(left, [-1.0, -0.5, 2.0, 2.0, 2.0], "the return of A stays, that of B is the file's");
     asleep(&store).await;
-    let done = store.replace_orders(new).await.unwrap();
+    let done = store.put_file(new, None, true).await.unwrap();
     assert_eq!(done, Stored { duplicate: 3, ..Stored::default() });
     assert_eq!(awake(&store, day(9)).await, []);
 }
