@@ -213,6 +213,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_push_once_begun_ends_though_its_answer_is_late() {
+        let (listener, address) = listen().await;
+        let (go, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (may_go, has_ended) = (go.clone(), ended.clone());
+        let push = move |_, _| {
+            let (go, ended) = (may_go.clone(), has_ended.clone());
+            let push = async move {
+                go.notified().await;
+                ended.notify_one();
+                Err(PushError::Machine(String::new()))
+            };
+            Box::pin(push) as BoxFuture<'static, _>
+        };
+        let face = Face { push: Arc::new(push), ..face_that_never_answers(&Arc::default()) };
+        let router = within(Duration::from_millis(50), records::routes()).with_state(face);
+        tokio::spawn(serve(listener, router, CancellationToken::new()));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = b"POST /orders HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        go.notify_one();
+        tokio::time::timeout(Duration::from_secs(5), ended.notified()).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn a_client_in_the_middle_of_its_request_does_not_hold_the_process() {
         let (listener, address) = listen().await;
         let stop = CancellationToken::new();
