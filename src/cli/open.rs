@@ -12,7 +12,7 @@ use crate::channel::{
     self, Channel, Dkim, DkimKey, EmailOptions, Pace, Relay, RelayOptions, Templates, UnsubscribeLinks,
     WebhookBody,
 };
-use crate::config::{self, Deliver, Loaded, RelayUrl, Settings, StoreUrl, Survey};
+use crate::config::{self, Deliver, Environment, Loaded, RelayUrl, Settings, StoreUrl, Survey};
 use crate::daemon::real_time;
 use crate::domain::ids::{ChannelName, Timestamp};
 use crate::domain::lifecycle::Stages;
@@ -118,8 +118,15 @@ pub fn load(config: &Path, rules: Option<&Path>) -> anyhow::Result<Loaded> {
 /// # Errors
 /// [`Invalid`].
 pub fn load_settings(config: &Path) -> anyhow::Result<Settings> {
-    let env: BTreeMap<String, String> = std::env::vars().collect();
-    let Survey { loaded, settings, problems, .. } = config::survey(config, None, &env);
+    settings_of(config, &std::env::vars().collect())
+}
+
+/// The same in this environment.
+///
+/// # Errors
+/// [`Invalid`].
+pub fn settings_of(config: &Path, env: &Environment) -> anyhow::Result<Settings> {
+    let Survey { loaded, settings, problems, .. } = config::survey(config, None, env);
     settings.or(loaded.map(|loaded| loaded.settings)).ok_or_else(|| Invalid(problems).into())
 }
 

@@ -7,9 +7,6 @@ use crate::domain::order::OrderUpdate;
 use crate::intake::Told;
 use crate::store::{Store, StoreError, Stored};
 
-/// The status of an order that its shop has deleted.
-const DELETED: &str = "deleted";
-
 /// What became of one webhook; the counts are order lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Heard {
@@ -23,11 +20,11 @@ pub struct Heard {
     pub duplicate: u64,
     /// Lines that the order no longer has.
     pub removed: u64,
-    /// 1 when it cannot be understood.
+    /// Lines that cannot be understood; 1 when it cannot at all.
     pub rejected: u64,
     /// What was right and of which nothing is kept.
     pub ignored: u64,
-    /// Why nothing was kept.
+    /// Why nothing, or not all, was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
 }
@@ -43,27 +40,35 @@ impl Heard {
     }
 }
 
-/// Does what a webhook says; the same again changes nothing, and an older word than the last one neither. `now` is the
-/// real time.
+/// Does what a webhook says; the same again changes nothing, and an older word than the last one neither. `sent` is when
+/// it was sent, where that is known, `now` the real time.
 ///
 /// # Errors
 /// When the store cannot answer; the same may come again.
-pub async fn hear(store: &Store, told: Told, now: Timestamp) -> Result<Heard, StoreError> {
+pub async fn hear(
+    store: &Store,
+    told: Told,
+    sent: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Heard, StoreError> {
     let heard = match told {
-        Told::Order(update) => Heard { order: Some(update.order.clone()), ..put(store, update).await? },
-        Told::Returned { number, at, mut lines } => {
+        Told::Order(update, bad) => put(store, update, bad).await?,
+        Told::Returned { number, at, mut lines, bad } => {
             let Some((order, member)) = store.order_by_number(&number).await? else {
                 return Ok(Heard::ignored("the order is not known; its next update brings the refund along"));
             };
             for line in &mut lines {
                 (line.order, line.member) = (order.clone(), member.clone());
             }
-            let update = OrderUpdate { order: order.clone(), number, at, lines, whole: false };
-            Heard { order: Some(order), ..put(store, update).await? }
+            put(store, OrderUpdate { order, number, at, lines, whole: false }, bad).await?
         }
-        Told::Gone(number) => {
-            let order = store.order_by_number(&number).await?.map(|(order, _)| order);
-            Heard { order, replaced: store.void_order(&number, now, DELETED).await?, ..Heard::default() }
+        Told::Void { number, order, at, status } => {
+            let at = at.or(sent).map_or(now, |at| at.min(now));
+            let replaced = store.void_order(&number, order.as_ref(), at, status).await?;
+            let Some((order, _)) = store.order_by_number(&number).await? else {
+                return Ok(Heard::ignored("the order is not known"));
+            };
+            Heard { order: Some(order), replaced, ..Heard::default() }
         }
         Told::Nothing(because) => return Ok(Heard::ignored(because)),
     };
@@ -71,11 +76,17 @@ pub async fn hear(store: &Store, told: Told, now: Timestamp) -> Result<Heard, St
     Ok(heard)
 }
 
-async fn put(store: &Store, update: OrderUpdate) -> Result<Heard, StoreError> {
+async fn put(store: &Store, update: OrderUpdate, bad: Vec<String>) -> Result<Heard, StoreError> {
+    let order = Some(update.order.clone());
     let Some(stored) = store.put_order(update).await? else {
-        return Ok(Heard::ignored("a later change of this order was taken in before"));
+        let because = "a later change of this order was taken in before";
+        return Ok(Heard { order, ..Heard::ignored(because) });
     };
-    let because = (stored.ignored > 0).then(|| "the member was forgotten".to_owned());
+    let rejected = bad.len() as u64;
+    let because = match stored.ignored {
+        0 => bad.into_iter().next(),
+        _ => Some("the member was forgotten".to_owned()),
+    };
     let Stored { stored, replaced, duplicate, removed, ignored, .. } = stored;
-    Ok(Heard { stored, replaced, duplicate, removed, ignored, because, ..Heard::default() })
+    Ok(Heard { order, stored, replaced, duplicate, removed, rejected, ignored, because })
 }

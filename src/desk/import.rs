@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt as _};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -97,12 +97,14 @@ pub struct Import {
     pub progress: Arc<dyn Fn(u8, u64) + Send + Sync>,
 }
 
+/// Records on their way in; true when they are all that their orders have.
+type Chunk<R> = (Vec<R>, bool);
 /// Takes the chunks of a file as they are read.
-type Sink<'s, R> = &'s mut dyn FnMut(Vec<R>) -> Result<(), ImportError>;
-/// Reads the records of a file in chunks.
-type Gather<R> = fn(&Import, Sink<'_, R>) -> Result<(), ImportError>;
+type Sink<'s, R> = &'s mut dyn FnMut(Chunk<R>) -> Result<(), ImportError>;
+/// Reads the records of a file in chunks; how many orders cannot be told whole.
+type Gather<R> = fn(&Import, Sink<'_, R>) -> Result<u64, ImportError>;
 /// Stores a chunk in one transaction.
-type Put<R> = fn(Store, Vec<R>) -> BoxFuture<'static, Result<Stored, StoreError>>;
+type Put<R> = Box<dyn Fn(Store, Chunk<R>) -> BoxFuture<'static, Result<Stored, StoreError>> + Send + Sync>;
 
 impl Import {
     /// Imports the file as records of `kind`.
@@ -113,17 +115,18 @@ impl Import {
         match kind {
             Kind::Orders => self.orders(store).await,
             Kind::Returns => {
-                let put: Put<Return> = |store, chunk| Box::pin(async move { store.put_returns(chunk).await });
+                let put: Put<Return> =
+                    Box::new(|store, (chunk, _)| async move { store.put_returns(chunk).await }.boxed());
                 self.take(store, kind, Self::chunks, put).await
             }
             Kind::Members => {
                 let put: Put<MemberRecord> =
-                    |store, chunk| Box::pin(async move { store.put_members(chunk).await });
+                    Box::new(|store, (chunk, _)| async move { store.put_members(chunk).await }.boxed());
                 self.take(store, kind, Self::chunks, put).await
             }
             Kind::Products => {
                 let put: Put<ProductRecord> =
-                    |store, chunk| Box::pin(async move { store.put_products(chunk).await });
+                    Box::new(|store, (chunk, _)| async move { store.put_products(chunk).await }.boxed());
                 self.take(store, kind, Self::chunks, put).await
             }
         }
@@ -131,14 +134,16 @@ impl Import {
 
     async fn orders(self, store: &Store) -> Result<ImportReport, ImportError> {
         let (at, kind) = (self.at, Kind::Orders);
-        let (gather, put): (Gather<OrderLine>, Put<OrderLine>) = match self.replace_orders {
-            true => (Self::whole_orders, |store, chunk| {
-                Box::pin(async move { store.replace_orders(chunk).await })
-            }),
-            false => (Self::chunks, |store, chunk| Box::pin(async move { store.put_orders(chunk).await })),
-        };
+        // a file is no younger than its last word, and a push was written just now
+        let as_of = std::fs::metadata(&self.source.path).and_then(|about| about.modified());
+        let as_of = as_of.ok().map(Timestamp::from);
+        let gather: Gather<OrderLine> = if self.replace_orders { Self::whole_orders } else { Self::chunks };
+        let put: Put<OrderLine> = Box::new(move |store, (chunk, whole)| {
+            async move { store.put_file(chunk, as_of, whole).await }.boxed()
+        });
         let report = self.take(store, kind, gather, put).await?;
-        if !report.refused {
+        let nothing_right = report.rejected > 0 && report.rejected == report.read;
+        if !report.refused && !nothing_right {
             store.note_feed(at).await?;
         }
         Ok(report)
@@ -156,8 +161,8 @@ impl Import {
         let this = self.clone();
         let (judged, rejects_file) = blocking(move || this.judge::<R>()).await?;
         let refused = judged.rejected as f64 > self.max_rejects * judged.read as f64;
-        let stored = match refused {
-            true => Stored::default(),
+        let (stored, torn) = match refused {
+            true => Default::default(),
             false => self.store(store, kind, (gather, put)).await?,
         };
         Ok(ImportReport {
@@ -169,9 +174,9 @@ impl Import {
             duplicate: stored.duplicate,
             removed: stored.removed,
             rejected: judged.rejected,
-            ignored: judged.ignored + stored.ignored + stored.unknown,
+            ignored: judged.ignored + stored.ignored + stored.unknown + stored.outdated,
             unknown_returns: stored.unknown,
-            notes: notes(&judged, &stored),
+            notes: notes(&judged, &stored, torn),
             rejects_file,
             unknown_columns: judged.unknown_columns,
             hints: judged.hints.iter().map(|hint| hint.sentence(Language::English)).collect(),
@@ -188,15 +193,25 @@ impl Import {
     }
 
     /// The file's records in its own order.
-    fn chunks<R: Record + Send>(&self, sink: Sink<'_, R>) -> Result<(), ImportError> {
-        read(&self.source, &self.reading, CHUNK, &|bytes| (self.progress)(2, bytes), sink)
+    fn chunks<R: Record + Send>(&self, sink: Sink<'_, R>) -> Result<u64, ImportError> {
+        let progress = |bytes| (self.progress)(2, bytes);
+        read(&self.source, &self.reading, CHUNK, &progress, |chunk| sink((chunk, false)))?;
+        Ok(0)
     }
 
-    /// The file's order lines, those of an order together.
-    fn whole_orders(&self, sink: Sink<'_, OrderLine>) -> Result<(), ImportError> {
+    /// The file's order lines, those of an order together; at last those of orders with a row that cannot be read, which
+    /// may be why the file does not have a line.
+    fn whole_orders(&self, sink: Sink<'_, OrderLine>) -> Result<u64, ImportError> {
         let mut orders = WholeOrders::of(&self.source, &self.reading, CHUNK)?;
-        self.chunks(&mut |chunk| orders.take(chunk).map_or(Ok(()), &mut *sink))?;
-        sink(orders.finish())
+        self.chunks(&mut |(chunk, _)| orders.take(chunk).map_or(Ok(()), |whole| sink((whole, true))))?;
+        let torn = orders.torn();
+        let (whole, pieces) = orders.finish();
+        for chunk in [(whole, true), (pieces, false)] {
+            if !chunk.0.is_empty() {
+                sink(chunk)?;
+            }
+        }
+        Ok(torn)
     }
 
     /// Stores the file's records; however it ends, they are no longer on their way in.
@@ -205,7 +220,7 @@ impl Import {
         store: &Store,
         kind: Kind,
         ways: (Gather<R>, Put<R>),
-    ) -> Result<Stored, ImportError> {
+    ) -> Result<(Stored, u64), ImportError> {
         let mut mark = None;
         let stored = self.store_chunks(store, kind, ways, &mut mark).await;
         if let Some(mark) = mark {
@@ -222,8 +237,8 @@ impl Import {
         kind: Kind,
         (gather, put): (Gather<R>, Put<R>),
         mark: &mut Option<ImportMark>,
-    ) -> Result<Stored, ImportError> {
-        let (chunks, mut arriving) = mpsc::channel::<Vec<R>>(2);
+    ) -> Result<(Stored, u64), ImportError> {
+        let (chunks, mut arriving) = mpsc::channel::<Chunk<R>>(2);
         let this = self.clone();
         let reader = tokio::task::spawn_blocking(move || {
             gather(&this, &mut |chunk| chunks.blocking_send(chunk).map_err(|_| ImportError::Stopped))
@@ -240,13 +255,13 @@ impl Import {
             }
             sum += put(store.clone(), chunk).await?;
         }
-        reader.await.map_err(|_| ImportError::Stopped)??;
-        Ok(sum)
+        let torn = reader.await.map_err(|_| ImportError::Stopped)??;
+        Ok((sum, torn))
     }
 }
 
 /// What is to be said besides the counts.
-fn notes(judged: &Judged, stored: &Stored) -> Vec<String> {
+fn notes(judged: &Judged, stored: &Stored, torn: u64) -> Vec<String> {
     let notes = [
         (stored.ignored, "rows are of members who were forgotten: nothing of them was kept"),
         (
@@ -261,6 +276,11 @@ fn notes(judged: &Judged, stored: &Stored) -> Vec<String> {
         (
             judged.partly_refunded,
             "orders were refunded in part: the file does not say which pieces came back, so all of them count",
+        ),
+        (stored.outdated, "rows are of orders that the shop changed after this was written: passed over"),
+        (
+            torn,
+            "orders have a rejected row: their other rows were taken in, and nothing stored of them was removed",
         ),
         (stored.removed, "stored lines are no longer in their orders: removed"),
     ];

@@ -16,8 +16,9 @@ use crate::store::{Store, StoreError};
 /// Rejected rows that an answer tells of.
 const TOLD: usize = 100;
 
-/// How the folders begin in which bodies lie while they are taken in.
+/// How the folders begin in which bodies lie while they are taken in, and those of what is imported from a pipe.
 const SPOOL: &str = "pushed-";
+const PIPED: &str = "stdin";
 
 /// No body takes so long.
 const LEFT_BEHIND: TimeDelta = TimeDelta::hours(1);
@@ -61,6 +62,8 @@ pub struct Pushed {
     pub rejected: u64,
     /// Rows that are right and of which nothing is kept; the notes say why.
     pub ignored: u64,
+    /// Those of them that are returns of what is not known: they may be sent again once it is.
+    pub unknown_returns: u64,
     /// What people should know of rows that were not simply stored.
     pub notes: Vec<String>,
     /// How long it took.
@@ -104,6 +107,7 @@ pub enum PushError {
 pub async fn push(store: &Store, kind: Kind, body: Body, how: Intake) -> Result<Pushed, PushError> {
     let machine = |error: std::io::Error| PushError::Machine(format!("the body cannot be spooled: {error}"));
     fs::create_dir_all(&how.folder).map_err(machine)?;
+    sweep(&how.folder, how.at);
     let spool = tempfile::Builder::new().prefix(SPOOL).tempdir_in(&how.folder).map_err(machine)?;
     let folder = spool.path().to_owned();
     let laid = tokio::task::spawn_blocking(move || lay_out(&body.bytes, body.gzip, body.format, &folder));
@@ -121,15 +125,25 @@ pub async fn push(store: &Store, kind: Kind, body: Body, how: Intake) -> Result<
 
 /// Removes the bodies that a process left in `folder` when it was killed: they hold personal data.
 pub fn sweep(folder: &Path, now: Timestamp) {
+    let is_spool = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(SPOOL) || name.starts_with(PIPED)
+    };
     let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(SPOOL)) {
-        let changed = entry.metadata().and_then(|about| about.modified()).map(Timestamp::from);
-        if changed.is_ok_and(|at| now - at > LEFT_BEHIND)
-            && let Err(error) = fs::remove_dir_all(entry.path())
+    for spool in entries.flatten().map(|entry| entry.path()).filter(is_spool) {
+        if touched(&spool).is_some_and(|at| now - at > LEFT_BEHIND)
+            && let Err(error) = fs::remove_dir_all(&spool)
         {
-            tracing::warn!(%error, folder = %entry.path().display(), "a body that was left behind cannot be removed");
+            tracing::warn!(%error, folder = %spool.display(), "a body that was left behind cannot be removed");
         }
     }
+}
+
+/// When something was last written to a folder, or to a file in it.
+fn touched(folder: &Path) -> Option<Timestamp> {
+    let files = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let times = files.chain([folder.to_owned()]).filter_map(|path| path.metadata().ok()?.modified().ok());
+    times.max().map(Timestamp::from)
 }
 
 /// Bad rows are told in the answer, so that nothing of them need stay here; however many they are, the others count.
@@ -170,6 +184,7 @@ fn pushed(report: ImportReport) -> std::io::Result<Pushed> {
         duplicate: report.duplicate,
         rejected: report.rejected,
         ignored: report.ignored,
+        unknown_returns: report.unknown_returns,
         notes: report.notes,
         seconds: report.seconds,
         rejects: rejects.into_iter().map(|(line, reason)| Rejected { line, reason }).collect(),
@@ -198,14 +213,14 @@ mod tests {
     #[test]
     fn only_what_was_left_behind_is_swept_out() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["pushed-1", "rejects"] {
+        for name in ["pushed-1", "stdinX", "rejects"] {
             fs::create_dir_all(folder.path().join(name).join("plain")).unwrap();
         }
         let left = || fs::read_dir(folder.path()).unwrap().count();
-        let written: Timestamp =
-            folder.path().join("pushed-1").metadata().unwrap().modified().unwrap().into();
+        fs::write(folder.path().join("stdinX/file"), "").unwrap();
+        let written = touched(&folder.path().join("stdinX")).unwrap();
         sweep(folder.path(), written + TimeDelta::minutes(59));
-        assert_eq!(left(), 2);
+        assert_eq!(left(), 3);
         sweep(folder.path(), written + TimeDelta::minutes(61));
         assert_eq!(left(), 1);
         assert!(folder.path().join("rejects").exists());

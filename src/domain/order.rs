@@ -45,7 +45,7 @@ pub struct Return {
     pub order: OrderId,
     /// What.
     pub product: ProductId,
-    /// Which return (from 0) of that product and order it is.
+    /// Which return (from 0) of that product, order and time it is.
     pub nth: u32,
     /// Pieces, above zero; without it all that was bought of the product in the order.
     pub quantity: Option<f64>,

@@ -1,5 +1,7 @@
 //! Owns the routes for shops' own webhooks: only what the shop has signed gets in; knows nothing of what they say.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -11,62 +13,69 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::json;
 use sha2::Sha256;
+use tokio::sync::Semaphore;
 
-use super::{Face, body, refusal, try_again};
+use super::{Face, Webhook, body, refusal, try_again};
 use crate::config::Secret;
 use crate::intake::Platform;
 
 /// The largest body that is read, in bytes: an order with hundreds of lines has room.
 const LARGEST: usize = 4 * 1024 * 1024;
 
+/// Bodies that are in memory at once, as nobody knows yet who sent them; further requests wait.
+const AT_ONCE: usize = 16;
+
 /// How a platform's webhooks come.
 struct Form {
     platform: Platform,
+    path: &'static str,
+    secret: fn(&Face) -> Option<&Secret>,
     /// Holds the HMAC-SHA256 of the body as it came, in base64.
     signature: &'static str,
     topic: &'static str,
+    /// Says when the shop wrote it.
+    sent: Option<&'static str>,
     /// The setting that holds what they are signed with.
     setting: &'static str,
 }
 
 const SHOPIFY: Form = Form {
     platform: Platform::Shopify,
+    path: "/shopify",
+    secret: |face| face.shopify_secret.as_ref(),
     signature: "x-shopify-hmac-sha256",
     topic: "x-shopify-topic",
+    sent: Some("x-shopify-triggered-at"),
     setting: "shopify_secret",
 };
 
 const WOOCOMMERCE: Form = Form {
     platform: Platform::WooCommerce,
+    path: "/woocommerce",
+    secret: |face| face.woocommerce_secret.as_ref(),
     signature: "x-wc-webhook-signature",
     topic: "x-wc-webhook-topic",
+    sent: None,
     setting: "woocommerce_secret",
 };
 
 /// One route a platform. Shops can show no token: the signature stands for it.
 pub(super) fn routes() -> Router<Face> {
-    Router::new().route("/shopify", post(shopify)).route("/woocommerce", post(woocommerce))
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
+    let route = |router: Router<Face>, form: &'static Form| {
+        let turns = turns.clone();
+        let take = move |State(face): State<Face>, headers: HeaderMap, body: Body| async move {
+            let _turn = turns.acquire().await;
+            take(&face, form, &headers, body).await.unwrap_or_else(|refused| refused)
+        };
+        router.route(form.path, post(take))
+    };
+    [&SHOPIFY, &WOOCOMMERCE].into_iter().fold(Router::new(), route)
 }
 
-async fn shopify(State(face): State<Face>, headers: HeaderMap, body: Body) -> Response {
-    let secret = face.shopify_secret.clone();
-    take(&face, &SHOPIFY, secret, &headers, body).await.unwrap_or_else(|refused| refused)
-}
-
-async fn woocommerce(State(face): State<Face>, headers: HeaderMap, body: Body) -> Response {
-    let secret = face.woocommerce_secret.clone();
-    take(&face, &WOOCOMMERCE, secret, &headers, body).await.unwrap_or_else(|refused| refused)
-}
-
-async fn take(
-    face: &Face,
-    form: &Form,
-    secret: Option<Secret>,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Response, Response> {
+async fn take(face: &Face, form: &Form, headers: &HeaderMap, body: Body) -> Result<Response, Response> {
     let setting = form.setting;
-    let Some(secret) = secret else {
+    let Some(secret) = (form.secret)(face) else {
         let how = format!(
             "no webhook of this shop is taken: set `{setting}` under [http] in the settings, and restart"
         );
@@ -82,7 +91,8 @@ async fn take(
             format!("this is not signed with `{setting}` of the settings: see that both sides have the same");
         return Err(refusal(StatusCode::UNAUTHORIZED, &how));
     }
-    let heard = (face.hear)(form.platform, shown(form.topic).to_owned(), body).await;
+    let sent = form.sent.and_then(|name| shown(name).parse().ok());
+    let heard = (face.hear)(form.platform, Webhook { topic: shown(form.topic).to_owned(), sent, body }).await;
     // What cannot be understood is answered like what was: shops give up a webhook that is refused a few times.
     Ok(heard.map_or_else(try_again, |heard| Json(heard).into_response()))
 }

@@ -34,6 +34,7 @@ use crate::desk::hook::Heard;
 use crate::desk::push::{Body, PushError, Pushed};
 use crate::desk::unsubscribe::{Choice, Choices};
 use crate::domain::feedback::Feedback;
+use crate::domain::ids::Timestamp;
 use crate::domain::problem::Problem;
 use crate::intake::{Kind, Platform};
 
@@ -72,14 +73,25 @@ pub struct Face {
     pub shopify_secret: Option<Secret>,
     /// What WooCommerce signs its webhooks with; without it none is taken.
     pub woocommerce_secret: Option<Secret>,
-    /// Does what a webhook of that topic says; `None` when the ledger fails, and the same may come again.
+    /// Does what a webhook says; `None` when the ledger fails, and the same may come again.
     pub hear: Arc<Hear>,
 }
 
 /// See [`Face::push`].
 pub type Push = dyn Fn(Kind, Body) -> BoxFuture<'static, Result<Pushed, PushError>> + Send + Sync;
 /// See [`Face::hear`].
-pub type Hear = dyn Fn(Platform, String, Vec<u8>) -> BoxFuture<'static, Option<Heard>> + Send + Sync;
+pub type Hear = dyn Fn(Platform, Webhook) -> BoxFuture<'static, Option<Heard>> + Send + Sync;
+
+/// What a shop has sent, and signed.
+#[derive(Debug)]
+pub struct Webhook {
+    /// What it is about, in the shop's words.
+    pub topic: String,
+    /// When the shop wrote it, where it says so.
+    pub sent: Option<Timestamp>,
+    /// What it says.
+    pub body: Vec<u8>,
+}
 
 /// All routes.
 pub fn router(face: Face) -> Router {
@@ -104,8 +116,7 @@ fn within(limit: Duration, routes: Router<Face>) -> Router<Face> {
 }
 
 async fn in_time(limit: Duration, request: Request, next: Next) -> Response {
-    let late = |_| (StatusCode::SERVICE_UNAVAILABLE, "this took too long, try again\n").into_response();
-    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(late)
+    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| try_again())
 }
 
 fn refusal(status: StatusCode, how: &str) -> Response {
@@ -171,7 +182,7 @@ mod tests {
             push: Arc::new(|_, _| Box::pin(std::future::pending())),
             shopify_secret: None,
             woocommerce_secret: None,
-            hear: Arc::new(|_, _, _| Box::pin(std::future::pending())),
+            hear: Arc::new(|_, _| Box::pin(std::future::pending())),
         }
     }
 
@@ -197,7 +208,35 @@ mod tests {
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.unwrap();
             assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+            assert!(answer.contains("retry-after: 10") && answer.contains("\"error\""), "{answer}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_push_once_begun_ends_though_its_answer_is_late() {
+        let (listener, address) = listen().await;
+        let (go, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (may_go, has_ended) = (go.clone(), ended.clone());
+        let push = move |_, _| {
+            let (go, ended) = (may_go.clone(), has_ended.clone());
+            let push = async move {
+                go.notified().await;
+                ended.notify_one();
+                Err(PushError::Machine(String::new()))
+            };
+            Box::pin(push) as BoxFuture<'static, _>
+        };
+        let face = Face { push: Arc::new(push), ..face_that_never_answers(&Arc::default()) };
+        let router = within(Duration::from_millis(50), records::routes()).with_state(face);
+        tokio::spawn(serve(listener, router, CancellationToken::new()));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = b"POST /orders HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        go.notify_one();
+        tokio::time::timeout(Duration::from_secs(5), ended.notified()).await.unwrap();
     }
 
     #[tokio::test]

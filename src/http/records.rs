@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Face, body, refusal, try_again};
 use crate::desk::push::{Body, PushError};
@@ -31,18 +31,30 @@ pub(super) fn routes() -> Router<Face> {
     let route = |router: Router<Face>, kind: Kind| {
         let turns = turns.clone();
         let take = move |State(face): State<Face>, headers: HeaderMap, body: RequestBody| async move {
-            let _turn = turns.acquire().await;
-            take(kind, &face, &headers, body).await.unwrap_or_else(|refused| refused)
+            let Ok(turn) = turns.acquire_owned().await else { return try_again() };
+            take(kind, &face, &headers, body, turn).await.unwrap_or_else(|refused| refused)
         };
         router.route(&format!("/{}", kind.as_str()), post(take))
     };
     Kind::ALL.into_iter().fold(Router::new(), route)
 }
 
-async fn take(kind: Kind, face: &Face, headers: &HeaderMap, body: RequestBody) -> Result<Response, Response> {
+async fn take(
+    kind: Kind,
+    face: &Face,
+    headers: &HeaderMap,
+    body: RequestBody,
+    turn: OwnedSemaphorePermit,
+) -> Result<Response, Response> {
     let (format, gzip) = (format(headers), is_packed(headers)?);
     let bytes = body::whole(body, LARGEST).await?;
-    let pushed = (face.push)(kind, Body { bytes, gzip, format }).await.map_err(refused)?;
+    let push = (face.push)(kind, Body { bytes, gzip, format });
+    // Once begun it ends, though the answer be late: an import cut off would hold reminders back for minutes.
+    let push = async move {
+        let _turn = turn;
+        push.await
+    };
+    let pushed = tokio::spawn(push).await.map_err(|_| try_again())?.map_err(refused)?;
     let nothing_right = pushed.rejected > 0 && pushed.rejected == pushed.read;
     let status = if nothing_right { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok((status, Json(pushed)).into_response())

@@ -164,20 +164,23 @@ pub fn read<R: Record + Send, E: From<IntakeError>>(
     })
 }
 
-/// One pass for those who keep no order lines: hands over the good ones as they stand in their rows, in the file's order.
-/// `progress` hears the bytes read so far of the file as it lies on disk.
+/// One pass for those who keep no order lines: hands over the good ones as they stand in their rows, in the file's order,
+/// and of bad rows the order that they name. `progress` hears the bytes read so far of the file as it lies on disk.
 pub fn each_order(
     source: &Source,
     reading: &Reading,
     progress: &dyn Fn(u64),
-    mut take: impl FnMut(OrderRow<'_>),
+    mut take: impl FnMut(Result<OrderRow<'_>, &str>),
 ) -> Result<(), IntakeError> {
     let mut records = Records::<OrderLine>::open(source, reading, progress)?;
     while let Some(row) = records.rows.next(&mut records.row)? {
-        if row.is_ok()
-            && let Ok(line) = OrderRow::of(&mut records.row, &mut records.so_far)
-        {
-            take(line);
+        if row.is_err() {
+            continue;
+        }
+        match OrderRow::of(&mut records.row, &mut records.so_far) {
+            Ok(line) => take(Ok(line)),
+            Err(Unfit::Bad(_)) => take(Err(OrderRow::order_of(&records.row))),
+            Err(Unfit::Ignored) => {}
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::catalog::BUMP;
 use super::forget::{ForgetKey, beside, forgot_anyone, forgotten_among, gate, texts};
 use super::merge::Sold;
+use super::updates::{StoredLine, Word};
 use super::value::{Dialect, Row, Statement, Value, values};
 use super::{MemberKey, Store, StoreError, on, rows};
 use crate::domain::catalog::ProductRecord;
@@ -27,6 +28,8 @@ pub struct Stored {
     pub ignored: u64,
     /// Returns of what was never bought, as far as is known: nothing of them is kept.
     pub unknown: u64,
+    /// Lines of orders that their shop has changed since: nothing of them is kept.
+    pub outdated: u64,
     /// Lines that an order no longer has.
     pub removed: u64,
 }
@@ -38,6 +41,7 @@ impl std::ops::AddAssign for Stored {
         self.duplicate += more.duplicate;
         self.ignored += more.ignored;
         self.unknown += more.unknown;
+        self.outdated += more.outdated;
         self.removed += more.removed;
     }
 }
@@ -63,17 +67,23 @@ impl Store {
     /// # Errors
     /// When the store cannot answer; nothing of the chunk is kept then.
     pub async fn put_orders(&self, lines: Vec<OrderLine>) -> Result<Stored, StoreError> {
-        let stored = on!(self, engine => engine.put_orders(lines, false, self.forget.clone(), None).await)?;
-        Ok(stored.unwrap_or_default())
+        self.put_file(lines, None, false).await
     }
 
-    /// The same for a chunk that holds all lines of each of its orders: whatever else is stored of these orders goes, but
-    /// for returns that the chunk says nothing of.
+    /// The same for lines that were true `as_of` then, at the latest: orders that their shop has changed since, by its
+    /// webhooks, are passed over. A `whole` chunk holds all lines of each of its orders: whatever else is stored of these
+    /// orders goes, but for returns that the chunk says nothing of.
     ///
     /// # Errors
     /// When the store cannot answer; nothing of the chunk is kept then.
-    pub async fn replace_orders(&self, lines: Vec<OrderLine>) -> Result<Stored, StoreError> {
-        let stored = on!(self, engine => engine.put_orders(lines, true, self.forget.clone(), None).await)?;
+    pub async fn put_file(
+        &self,
+        lines: Vec<OrderLine>,
+        as_of: Option<Timestamp>,
+        whole: bool,
+    ) -> Result<Stored, StoreError> {
+        let word = Word { whole, as_of, forget: self.forget.clone(), fence: None };
+        let stored = on!(self, engine => engine.put_orders(lines, word).await)?;
         Ok(stored.unwrap_or_default())
     }
 
@@ -178,23 +188,14 @@ pub(super) struct LineRow {
     pub gift: bool,
 }
 
-/// A line that is stored, by what a new version of its order is compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct StoredLine {
-    pub order: i64,
-    pub line: i64,
-    pub member: i64,
-    pub product: i64,
-}
-
-/// Of the lines stored of some orders those that go when these rows are all that the orders have. What `import returns`
-/// brought stays, unless the rows themselves say that some of the product came back.
+/// Of the lines stored of some orders those that go when these rows are all that the orders have. What came back stays,
+/// unless the rows themselves say that some of the product did.
 pub(super) fn stale(stored: Vec<StoredLine>, rows: &[LineRow]) -> Vec<StoredLine> {
     let kept: HashSet<(i64, i64)> = rows.iter().map(|row| (row.order, row.line)).collect();
     let returned: HashSet<(i64, i64)> =
         rows.iter().filter(|row| row.quantity < 0.0).map(|row| (row.order, row.product)).collect();
     let goes = |l: &StoredLine| {
-        !kept.contains(&(l.order, l.line)) && (!is_return(l.line) || returned.contains(&(l.order, l.product)))
+        !kept.contains(&(l.order, l.line)) && (l.quantity >= 0.0 || returned.contains(&(l.order, l.product)))
     };
     stored.into_iter().filter(goes).collect()
 }
@@ -246,8 +247,8 @@ fn line_number(identity: &LineIdentity, product: i64) -> i64 {
 const RETURN: i64 = 1 << 19;
 
 /// The number of the n-th return of a product in an order; half a million of them are one.
-pub(super) fn return_number(product: i64, nth: u32) -> i64 {
-    product << 20 | RETURN | i64::from(nth).min(RETURN - 1)
+pub(super) fn return_number(product: i64, nth: usize) -> i64 {
+    product << 20 | RETURN | (nth as i64).min(RETURN - 1)
 }
 
 /// True when `import returns` brought the line of this number.

@@ -29,7 +29,8 @@ struct Known {
 impl Store {
     /// Stores one chunk of returns in one transaction, each as a line of its order with a negative quantity. Wakes the
     /// members concerned and releases their holds. A return of an order that is not known, or that the product is not in,
-    /// is counted as unknown, and nothing of it is kept.
+    /// is counted as unknown, and nothing of it is kept; nor is anything kept of pieces that the order's own lines say
+    /// came back.
     ///
     /// # Errors
     /// When the store cannot answer; nothing of the chunk is kept then.
@@ -104,11 +105,11 @@ impl Known {
         Ok(known)
     }
 
-    /// The pieces of this product that a line brought, in a kit or by itself.
+    /// The pieces of this product that a line brought, in a kit or by itself; negative where it took them back.
     fn pieces(&self, sold: &Sold, product: i64) -> f64 {
         let each =
             if sold.product == product { Some(&1.0) } else { self.pieces.get(&(sold.product, product)) };
-        each.map_or(0.0, |each| each * sold.quantity.max(0.0))
+        each.map_or(0.0, |each| each * sold.quantity)
     }
 }
 
@@ -120,6 +121,10 @@ fn put(mut known: Known, returns: &[Return]) -> (Vec<Statement>, BTreeSet<i64>, 
             stored.unknown += 1;
             continue;
         };
+        if line.quantity >= 0.0 {
+            stored.duplicate += 1;
+            continue;
+        }
         let lines = known.orders.entry(back.order.to_string()).or_default();
         match lines.iter_mut().find(|l| l.line == line.line) {
             Some(same) if (same.at, same.quantity, same.member) == (line.at, line.quantity, line.member) => {
@@ -137,21 +142,31 @@ fn put(mut known: Known, returns: &[Return]) -> (Vec<Statement>, BTreeSet<i64>, 
     (script, woken, stored)
 }
 
-/// The line that a return is; none where the order does not have the product.
+/// The line that a return is; none where the order does not have the product. What the order's own lines say came back,
+/// as a webhook's refunds do, is not told again: with nothing beyond that the quantity is not below zero.
 fn line_of(known: &Known, back: &Return) -> Option<Sold> {
     let product = *known.products.get(back.product.as_str())?;
     let lines = known.orders.get(back.order.as_str())?;
-    let mut pieces = 0.0;
+    let (mut pieces, mut told) = (0.0, 0.0);
     let mut first: Option<&Sold> = None;
     for sold in lines.iter().filter(|l| !is_return(l.line)) {
         let brought = known.pieces(sold, product);
-        pieces += brought;
+        *(if brought > 0.0 { &mut pieces } else { &mut told }) += brought.abs();
         first = if brought > 0.0 && first.is_none_or(|f| sold.at < f.at) { Some(sold) } else { first };
     }
     let &Sold { order, member, at, .. } = first?;
     let at = back.at.map_or(at, |at| at.timestamp_millis());
-    let quantity = -back.quantity.unwrap_or(pieces);
-    Some(Sold { order, member, line: return_number(product, back.nth), product, at, quantity })
+    let quantity = told - back.quantity.unwrap_or(pieces);
+    Some(Sold { order, member, line: number(lines, product, at, back.nth), product, at, quantity })
+}
+
+/// The number of the stored line that this return is again, else the next one that is free.
+fn number(lines: &[Sold], product: i64, at: i64, nth: u32) -> i64 {
+    let own = |l: &&Sold| is_return(l.line) && l.product == product;
+    let mut again: Vec<i64> = lines.iter().filter(own).filter(|l| l.at == at).map(|l| l.line).collect();
+    again.sort_unstable();
+    let next = || return_number(product, lines.iter().filter(own).count());
+    again.get(nth as usize).copied().unwrap_or_else(next)
 }
 
 fn write(line: &Sold) -> Statement {

@@ -21,7 +21,8 @@ pub(super) const MEMBER: &str = "id, email, name, locale, zone, region, tags, co
 pub(super) fn member(row: &mut Row) -> Result<Member, Flaw> {
     Ok(Member {
         id: row.text()?.into(),
-        email: row.opt_text()?,
+        // one that was cleared is kept as an empty text, so that the next order does not bring it back
+        email: row.opt_text()?.filter(|email| !email.is_empty()),
         name: row.opt_text()?,
         locale: row.opt_text()?,
         zone: row.opt_word(|w| w.parse().ok())?,
@@ -56,8 +57,8 @@ pub(super) fn put_member(member: &Member) -> Result<Statement, StoreError> {
         "INSERT INTO member (id, email, address, name, locale, zone, region, tags, consent, contacts, joined_at, \
             membership_expires_at, subscribed_items, wake_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0) \
-         ON CONFLICT (id) DO UPDATE SET email = excluded.email, address = excluded.address, name = excluded.name, \
-            locale = excluded.locale, zone = excluded.zone, region = excluded.region, tags = excluded.tags, \
+         ON CONFLICT (id) DO UPDATE SET email = COALESCE(excluded.email, SUBSTR(member.email, 1, 0)), \
+            address = excluded.address, name = excluded.name, locale = excluded.locale, zone = excluded.zone, region = excluded.region, tags = excluded.tags, \
             consent = excluded.consent, contacts = excluded.contacts, joined_at = excluded.joined_at, \
             membership_expires_at = excluded.membership_expires_at, subscribed_items = excluded.subscribed_items, \
             wake_at = 0",

@@ -185,6 +185,26 @@ async fn the_newest_word_of_shopify_stands_and_the_export_meets_it() {
     (cancelled["cancelled_at"], cancelled["refunds"]) = (json!("2026-03-02T15:09:00+08:00"), json!([refund]));
     shopify(&daemon, "orders/cancelled", &cancelled).await;
     assert_eq!(lines(&house, AMY).await, [beans(2.0, false), beans(-1.0, false)]);
+    // an export from before, imported late
+    let written: DateTime<Utc> = "2026-03-02T15:05:00+08:00".parse().unwrap();
+    let export = std::fs::File::options().append(true).open(house.path("orders.csv")).unwrap();
+    export.set_modified(written.into()).unwrap();
+    let import = tokio::task::block_in_place(|| house.json(&["import", "orders", "orders.csv"]));
+    assert_eq!((&import["ignored"], &import["replaced"]), (&json!(1), &json!(0)), "{import}");
+    assert_eq!(lines(&house, AMY).await, [beans(2.0, false), beans(-1.0, false)]);
+
+    shopify(&daemon, "orders/updated", &order(11, 2)).await;
+    let body = json!({"id": 820_982_911_946_154_508_u64}).to_string();
+    for (sent, replaced) in [("2026-03-02T07:10:00.123Z", 0), ("2026-03-02T07:12:00.123Z", 1)] {
+        let signature = signed("hush", &body);
+        let headers = [
+            ("x-shopify-hmac-sha256", signature.as_str()),
+            ("x-shopify-topic", "orders/delete"),
+            ("x-shopify-triggered-at", sent),
+        ];
+        let (_, answer) = daemon.post("/v1/shopify", &headers, body.clone()).await;
+        assert_eq!((&answer["order"], &answer["replaced"]), (&json!("#1001"), &json!(replaced)), "{answer}");
+    }
     daemon.end();
 }
 
@@ -235,6 +255,8 @@ async fn an_order_of_woocommerce_lives_and_is_deleted_and_restored() {
         assert_eq!((code, counts(&answer)), (200, expected), "{status}: {answer}");
         assert_eq!(lines(&house, AMY).await, [beans(2.0, counted)], "{status}");
     }
+    let (_, answer) = woocommerce(&daemon, "order.deleted", &json!({"id": 8})).await;
+    assert_eq!((counts(&answer), &answer["because"]), ([0, 0, 0, 0, 1], &json!("the order is not known")));
     let (_, answer) = woocommerce(&daemon, "order.deleted", &json!({"id": 727})).await;
     assert_eq!((&answer["order"], counts(&answer)), (&json!("727"), [0, 1, 0, 0, 0]), "{answer}");
     let (_, answer) = woocommerce(&daemon, "order.updated", &order(minutes(-6), "completed")).await;

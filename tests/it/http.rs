@@ -84,7 +84,7 @@ async fn running_with(token: Option<&str>) -> Running {
         push: Arc::new(|_, _| Box::pin(async { Err(PushError::Store(StoreError::Full)) })),
         shopify_secret: Some("hush".to_owned().into()),
         woocommerce_secret: None,
-        hear: Arc::new(|_, _, _| Box::pin(async { None })),
+        hear: Arc::new(|_, _| Box::pin(async { None })),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());

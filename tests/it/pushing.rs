@@ -88,6 +88,10 @@ async fn every_layout_is_taken_in_as_a_file_is() {
     assert_eq!((status, counts(&answer)), (200, [1, 0, 1, 0, 0, 0]), "{answer}");
     assert_eq!(answer["unknown_columns"], json!(["colour"]));
 
+    let back = json!({"order_id": "unheard-of", "product_id": "beans"});
+    let (status, answer) = daemon.post("/v1/returns", &[SHOWN], back.to_string()).await;
+    assert_eq!((status, counts(&answer), &answer["unknown_returns"]), (200, [1, 0, 0, 0, 0, 1], &json!(1)));
+
     let metrics = daemon.text("/metrics").await;
     for line in [
         "replenish_intake_total{kind=\"orders\",result=\"stored\"} 2",
@@ -113,6 +117,12 @@ async fn good_rows_count_beside_bad_ones_and_a_body_without_any_is_refused() {
         daemon.post("/v1/orders", &[headers, &[SHOWN]].concat(), body.to_owned()).await
     };
     let bad = r#"{"order_id":"9","member_id":"amy@shop.example","product_id":"beans","ordered_at":"soon"}"#;
+    assert_eq!(post(&[], bad).await.0, 422);
+    assert_eq!(
+        embedded(&house).await.feed_at().await.unwrap(),
+        None,
+        "a feed of nothing but bad rows is none"
+    );
     let mixed = format!("[7, {}, {bad}]", order("1"));
     let (status, answer) = post(&[], &mixed).await;
     assert_eq!((status, counts(&answer)), (200, [3, 1, 0, 0, 2, 0]), "{answer}");

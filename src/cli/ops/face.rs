@@ -15,7 +15,7 @@ use crate::desk::hook::{self, Heard};
 use crate::desk::push::{self, Body, PushError, Pushed};
 use crate::desk::unsubscribe::{self, Choice, Choices};
 use crate::domain::feedback::Feedback;
-use crate::http::Face;
+use crate::http::{Face, Webhook};
 use crate::intake::{Kind, Platform, Reading};
 
 /// The routes of a process with these parts; those that want a token do nothing without one.
@@ -51,9 +51,9 @@ pub fn router(
         push: Arc::new(move |kind, body| push(for_push.clone(), by.clone(), kind, body).boxed()),
         shopify_secret: http.shopify_secret,
         woocommerce_secret: http.woocommerce_secret,
-        hear: Arc::new(move |from, topic, body| {
+        hear: Arc::new(move |from, webhook| {
             let reading = reading(&settings, Kind::Orders);
-            hear(for_hear.clone(), reading, (from, topic), body).boxed()
+            hear(for_hear.clone(), reading, from, webhook).boxed()
         }),
     })
 }
@@ -121,11 +121,11 @@ async fn push(
 async fn hear(
     parts: Arc<Parts>,
     reading: Reading,
-    (from, topic): (Platform, String),
-    body: Vec<u8>,
+    from: Platform,
+    Webhook { topic, sent, body }: Webhook,
 ) -> Option<Heard> {
     let heard = match from.read(&topic, &body, &reading) {
-        Ok(told) => hook::hear(&parts.store, told, real_time()).await,
+        Ok(told) => hook::hear(&parts.store, told, sent, real_time()).await,
         Err(because) => {
             tracing::warn!(?from, topic, because, "a webhook cannot be understood");
             Ok(Heard::rejected(because))

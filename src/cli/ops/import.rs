@@ -12,11 +12,11 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::cli::open::{Invalid, load_settings, open_store};
+use crate::cli::open::{load_settings, open_store, settings_of};
 use crate::cli::output::Output;
 use crate::cli::support::parse_language;
 use crate::cli::{FAILED, USAGE};
-use crate::config::{self, ColumnHeader, Environment, Intake, Loaded, Settings, is_shipped};
+use crate::config::{self, ColumnHeader, Environment, Intake, Settings, is_shipped};
 use crate::daemon::real_time;
 use crate::desk::import::{Import as FileImport, ImportReport};
 use crate::domain::reason::Language;
@@ -101,13 +101,13 @@ impl Import {
         if self.explain {
             return self.explain(config, out);
         }
-        let loaded = load_with(config, self.preset.as_deref())?;
-        let store = open_store(&loaded.settings).await?;
+        let settings = load_with(config, self.preset.as_deref())?;
+        let store = open_store(&settings).await?;
         let mut refused = false;
         for file in &self.files {
-            let report = self.import(file, &loaded.settings, &store, out).await?;
+            let report = self.import(file, &settings, &store, out).await?;
             refused |= report.refused;
-            tell(&report, &loaded.settings.intake, *out)?;
+            tell(&report, &settings.intake, *out)?;
         }
         Ok(if refused { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
     }
@@ -191,13 +191,13 @@ pub fn plain_reading() -> Reading {
     Reading::plain(chrono_tz::UTC, real_time() + TimeDelta::days(1))
 }
 
-/// Settings and rules, with this preset beneath the settings in the place of theirs.
-fn load_with(config: &Path, preset: Option<&str>) -> anyhow::Result<Loaded> {
+/// The settings, with this preset beneath them in the place of theirs.
+fn load_with(config: &Path, preset: Option<&str>) -> anyhow::Result<Settings> {
     let mut env: Environment = std::env::vars().collect();
     if let Some(preset) = preset {
         env.insert("REPLENISH__INTAKE__PRESET".to_owned(), placed(preset)?);
     }
-    config::load(config, None, &env).map_err(|problems| Invalid(problems).into())
+    settings_of(config, &env)
 }
 
 /// A path of the command line starts where the person stands.

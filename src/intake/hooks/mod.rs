@@ -6,10 +6,10 @@ mod woocommerce;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::records::{SoFar, Unfit, known_by};
+use super::records::{SoFar, Unfit, known, known_by};
 use super::rows::{Bad, Row};
 use super::{Format, Layout, Reading, Record};
-use crate::domain::ids::Timestamp;
+use crate::domain::ids::{OrderId, Timestamp};
 use crate::domain::order::{OrderLine, OrderUpdate};
 use crate::domain::reply::redacted;
 
@@ -27,8 +27,8 @@ type Read = fn(&str, &[u8], &Reading) -> Result<Told, Bad>;
 /// What a webhook says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Told {
-    /// An order as it is now.
-    Order(OrderUpdate),
+    /// An order as it is now, but for lines that cannot be understood, each with what is wrong.
+    Order(OrderUpdate, Vec<String>),
     /// Pieces of an order came back. Only the shop's number of it is said: who finds it fills in order and member.
     Returned {
         /// As [`OrderUpdate::number`].
@@ -37,9 +37,20 @@ pub enum Told {
         at: Timestamp,
         /// What, in negative quantities.
         lines: Vec<OrderLine>,
+        /// What is wrong with lines that cannot be understood.
+        bad: Vec<String>,
     },
-    /// The order of this number is no more.
-    Gone(String),
+    /// Nothing of this order is bought any more.
+    Void {
+        /// As [`OrderUpdate::number`].
+        number: String,
+        /// The order, where that is told.
+        order: Option<OrderId>,
+        /// Since when; without it since the webhook was sent.
+        at: Option<Timestamp>,
+        /// Our word for its state.
+        status: &'static str,
+    },
     /// Nothing that the history keeps; why.
     Nothing(String),
 }
@@ -54,7 +65,11 @@ impl Platform {
         // The shop's own words mean what they mean, whatever the settings say of files.
         let mut reading = Reading { layout: Layout::default(), ..reading.clone() };
         reading.not_a_purchase.extend(nothing.iter().map(|word| (*word).to_owned()));
-        read(topic, body, &reading).map_err(|bad| redacted(&bad))
+        let mut told = read(topic, body, &reading).map_err(|bad| redacted(&bad))?;
+        if let Told::Order(_, bad) | Told::Returned { bad, .. } = &mut told {
+            bad.iter_mut().for_each(|bad| *bad = redacted(bad));
+        }
+        Ok(told)
     }
 }
 
@@ -75,9 +90,9 @@ impl Text {
     }
 }
 
-/// The first text that says something.
+/// The first text that says something: `N/A` does not.
 fn first<const N: usize>(texts: [Option<Text>; N]) -> Option<String> {
-    texts.into_iter().flatten().map(Text::into_text).find(|text| !text.is_empty())
+    texts.into_iter().flatten().map(Text::into_text).find(|text| known(Some(text)).is_some())
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Bad> {
@@ -88,12 +103,35 @@ fn other_topic(topic: &str) -> Told {
     Told::Nothing(format!("the topic `{}` says nothing of orders", topic.escape_debug()))
 }
 
-/// An order with all its lines.
-fn whole(number: String, at: Timestamp, lines: Vec<OrderLine>) -> Told {
-    match lines.first().map(|line| line.order.clone()) {
-        Some(order) => Told::Order(OrderUpdate { order, number, at, lines, whole: true }),
-        None => Told::Nothing("the order has no lines".to_owned()),
+/// An order with all its lines. One that has none is void; of one of whose lines none is good nothing is known.
+fn whole(order: &str, number: String, at: Timestamp, Lines { good, mut bad }: Lines) -> Result<Told, Bad> {
+    let order = OrderId::from(order);
+    match (good.is_empty(), bad.is_empty()) {
+        (true, true) => Ok(Told::Void { number, order: Some(order), at: Some(at), status: "empty" }),
+        (true, false) => Err(bad.swap_remove(0)),
+        _ => Ok(Told::Order(OrderUpdate { order, number, at, lines: good, whole: true }, bad)),
     }
+}
+
+/// The lines of an order: one that cannot be understood does not take the others along.
+#[derive(Default)]
+struct Lines {
+    good: Vec<OrderLine>,
+    bad: Vec<Bad>,
+}
+
+impl Lines {
+    fn take(&mut self, line: Result<OrderLine, Bad>) {
+        match line {
+            Ok(line) => self.good.push(line),
+            Err(bad) => self.bad.push(bad),
+        }
+    }
+}
+
+/// An order that its shop has deleted.
+fn deleted(number: String, order: Option<OrderId>) -> Told {
+    Told::Void { number, order, at: None, status: "deleted" }
 }
 
 /// The order line that these cells make, each under the name of its field.

@@ -5,7 +5,9 @@
 
 use serde::Deserialize;
 
-use super::{Bad, Format, Reading, SoFar, Text, Told, first, known_by, other_topic, parse, time, whole};
+use super::{
+    Bad, Format, Lines, Reading, SoFar, Text, Told, deleted, first, known_by, other_topic, parse, time, whole,
+};
 use crate::domain::order::OrderLine;
 
 /// Financial states in which nothing was bought, and our word for an order that was cancelled.
@@ -19,6 +21,10 @@ struct Order {
     email: Option<Text>,
     contact_email: Option<Text>,
     phone: Option<Text>,
+    #[serde(default)]
+    test: bool,
+    billing_address: Option<Address>,
+    shipping_address: Option<Address>,
     customer: Option<Customer>,
     created_at: String,
     updated_at: String,
@@ -27,6 +33,11 @@ struct Order {
     line_items: Vec<Item>,
     #[serde(default)]
     refunds: Vec<Refund>,
+}
+
+#[derive(Deserialize)]
+struct Address {
+    phone: Option<Text>,
 }
 
 #[derive(Default, Deserialize)]
@@ -42,6 +53,8 @@ struct Item {
     name: Option<Text>,
     title: Option<Text>,
     quantity: Text,
+    /// What is left of it after refunds, and after the shop has taken pieces out.
+    current_quantity: Option<Text>,
     price: Option<Text>,
 }
 
@@ -77,7 +90,7 @@ pub fn read(topic: &str, body: &[u8], reading: &Reading) -> Result<Told, Bad> {
         | "orders/fulfilled"
         | "orders/partially_fulfilled" => order(parse(body)?, reading),
         "refunds/create" => refund(parse(body)?, reading),
-        "orders/delete" => Ok(Told::Gone(number(parse::<Deleted>(body)?.id))),
+        "orders/delete" => Ok(deleted(number(parse::<Deleted>(body)?.id), None)),
         _ => Ok(other_topic(topic)),
     }
 }
@@ -87,9 +100,15 @@ fn number(id: Text) -> String {
 }
 
 fn order(order: Order, reading: &Reading) -> Result<Told, Bad> {
+    if order.test {
+        return Ok(Told::Nothing("the order is a test".to_owned()));
+    }
     let customer = order.customer.unwrap_or_default();
     let email = first([order.email, order.contact_email, customer.email]);
-    let phone = first([order.phone, customer.phone]);
+    let of = |address: Option<Address>| address.and_then(|address| address.phone);
+    // the export's three, in its order, before the customer's own
+    let phones = [order.phone, of(order.billing_address), of(order.shipping_address), customer.phone];
+    let phone = first(phones);
     let Some(member) = known_by(email.as_deref(), phone.as_deref()) else {
         return Ok(Told::Nothing("the order names neither an e-mail address nor a phone".to_owned()));
     };
@@ -97,25 +116,45 @@ fn order(order: Order, reading: &Reading) -> Result<Told, Bad> {
     let status = order.cancelled_at.map(|_| CANCELLED.to_owned()).or(order.financial_status);
     let mut so_far = SoFar::new(reading, Format::Jsonl);
     let head = Head { order: &name, member: &member, email: email.as_deref(), status: status.as_deref() };
-    let mut lines = Vec::new();
+    let mut lines = Lines::default();
     for item in &order.line_items {
-        lines.push(head.bought(item, &order.created_at, &mut so_far)?);
+        let quantity = bought(item, &order.refunds);
+        lines.take(head.line(item, quantity, None, &order.created_at, &mut so_far));
     }
     for refund in &order.refunds {
-        lines.extend(head.returned(refund, &order.line_items, &mut so_far)?);
+        head.returned(refund, &order.line_items, &mut lines, &mut so_far);
     }
-    Ok(whole(number(order.id), time("updated_at", &order.updated_at)?, lines))
+    whole(&name, number(order.id), time("updated_at", &order.updated_at)?, lines)
 }
 
 fn refund(refund: Refund, reading: &Reading) -> Result<Told, Bad> {
     let number = refund.order_id.clone().map(number).ok_or("order_id: is missing")?;
     // Only who finds the order knows these.
     let head = Head { order: &number, member: &number, email: None, status: None };
-    let lines = head.returned(&refund, &[], &mut SoFar::new(reading, Format::Jsonl))?;
-    if lines.is_empty() {
-        return Ok(Told::Nothing("the refund gives back money, and no pieces".to_owned()));
+    let mut lines = Lines::default();
+    head.returned(&refund, &[], &mut lines, &mut SoFar::new(reading, Format::Jsonl));
+    let Lines { good, mut bad } = lines;
+    match (good.is_empty(), bad.is_empty()) {
+        (true, true) => Ok(Told::Nothing("the refund gives back money, and no pieces".to_owned())),
+        (true, false) => Err(bad.swap_remove(0)),
+        _ => Ok(Told::Returned { number, at: time("created_at", &refund.created_at)?, lines: good, bad }),
     }
-    Ok(Told::Returned { number, at: time("created_at", &refund.created_at)?, lines })
+}
+
+/// The pieces of a line that were bought: those that the shop took out of the order are none. What is left does not count
+/// refunded ones, which come back in lines of their own.
+fn bought(item: &Item, refunds: &[Refund]) -> String {
+    let pieces = |text: &Text| text.clone().into_text().parse::<f64>().ok();
+    let all = item.quantity.clone().into_text();
+    let Some(left) = item.current_quantity.as_ref().and_then(pieces) else { return all };
+    let own = |back: &&Returned| text(&item.id).is_some() && text(&item.id) == text(&back.line_item_id);
+    let backs = refunds.iter().flat_map(|refund| &refund.refund_line_items).filter(own);
+    let bought = left + backs.filter_map(|back| pieces(&back.quantity)).sum::<f64>();
+    pieces(&item.quantity).map_or(all, |all| all.min(bought).to_string())
+}
+
+fn text(id: &Option<Text>) -> Option<String> {
+    id.clone().map(Text::into_text)
 }
 
 /// What all lines of an order share.
@@ -127,28 +166,20 @@ struct Head<'h> {
 }
 
 impl Head<'_> {
-    fn bought(&self, item: &Item, at: &str, so_far: &mut SoFar<'_>) -> Result<OrderLine, Bad> {
-        self.line(item, item.quantity.clone().into_text(), None, at, so_far)
-    }
-
     /// What a refund gives back: negative lines of their own, which count as little as the order does.
-    fn returned(
-        &self,
-        refund: &Refund,
-        items: &[Item],
-        so_far: &mut SoFar<'_>,
-    ) -> Result<Vec<OrderLine>, Bad> {
-        let text = |id: &Option<Text>| id.clone().map(Text::into_text);
-        let mut lines = Vec::new();
+    fn returned(&self, refund: &Refund, items: &[Item], lines: &mut Lines, so_far: &mut SoFar<'_>) {
         for back in &refund.refund_line_items {
             let own = |item: &&Item| text(&item.id).is_some() && text(&item.id) == text(&back.line_item_id);
             let item = items.iter().find(own).or(back.line_item.as_ref());
-            let item = item.ok_or("refund_line_items: names a line that the order does not have")?;
+            let Some(item) = item else {
+                let bad = "refund_line_items: names a line that the order does not have";
+                lines.take(Err(bad.to_owned()));
+                continue;
+            };
             let line = format!("refund {}", back.id.clone().into_text());
             let quantity = format!("-{}", back.quantity.clone().into_text());
-            lines.push(self.line(item, quantity, Some(line), &refund.created_at, so_far)?);
+            lines.take(self.line(item, quantity, Some(line), &refund.created_at, so_far));
         }
-        Ok(lines)
     }
 
     fn line(

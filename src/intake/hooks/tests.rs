@@ -17,7 +17,7 @@ fn told(from: Platform, topic: &str, body: &Value) -> Result<Told, String> {
 
 fn update(told: Result<Told, String>) -> OrderUpdate {
     match told {
-        Ok(Told::Order(update)) => update,
+        Ok(Told::Order(update, bad)) if bad.is_empty() => update,
         other => panic!("{other:?}"),
     }
 }
@@ -97,7 +97,8 @@ fn refund() -> Value {
 #[test]
 fn a_refund_is_the_same_line_by_itself_and_within_its_order() {
     let alone = match told(Platform::Shopify, "refunds/create", &refund()).unwrap() {
-        Told::Returned { number, at, lines } => {
+        Told::Returned { number, at, lines, bad } => {
+            assert_eq!(bad, Vec::<String>::new());
             assert_eq!(number, "shopify:820982911946154508");
             assert_eq!(at, "2026-03-05T02:00:00Z".parse::<Timestamp>().unwrap());
             lines
@@ -175,9 +176,9 @@ fn states_of_woocommerce_count_or_do_not() {
 #[test]
 fn deleted_orders_and_other_topics() {
     let gone = told(Platform::WooCommerce, "order.deleted", &json!({"id": 727}));
-    assert_eq!(gone, Ok(Told::Gone("woocommerce:727".to_owned())));
+    assert_eq!(gone, Ok(deleted("woocommerce:727".to_owned(), Some("727".into()))));
     let gone = told(Platform::Shopify, "orders/delete", &json!({"id": 8}));
-    assert_eq!(gone, Ok(Told::Gone("shopify:8".to_owned())));
+    assert_eq!(gone, Ok(deleted("shopify:8".to_owned(), None)));
     for (from, topic) in [
         (Platform::Shopify, "carts/update"),
         (Platform::WooCommerce, "coupon.created"),
@@ -207,4 +208,67 @@ fn what_cannot_be_understood_says_why_and_names_nobody() {
     let unknown = with(refund(), json!({"refund_line_items": [{"id": 1, "line_item_id": 5, "quantity": 1}]}));
     assert!(told(Platform::Shopify, "refunds/create", &unknown).unwrap_err().contains("does not have"));
     assert!(Platform::WooCommerce.read("order.created", b"[", &reading()).is_err());
+}
+
+#[test]
+fn a_line_that_cannot_be_understood_leaves_the_others() {
+    let [good, bad] =
+        [json!({"sku": "N/A", "name": "Tea"}), json!({"sku": "x", "quantity": "amy@shop.example"})];
+    let lines = [good, bad].map(|changes| with(shopify()["line_items"][0].clone(), changes));
+    let order = with(shopify(), json!({ "line_items": lines }));
+    match told(Platform::Shopify, "orders/create", &order).unwrap() {
+        Told::Order(order, bad) => {
+            assert_eq!((order.lines.len(), order.lines[0].product.as_str()), (1, "Tea"));
+            assert_eq!(bad.len(), 1);
+            assert!(bad[0].contains("is not a number") && !bad[0].contains("amy@"), "{bad:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let item = json!({"sku": "-", "name": "Tea", "quantity": 1});
+    let order = with(woocommerce(), json!({"line_items": [item, {"sku": "x", "quantity": "many"}]}));
+    match told(Platform::WooCommerce, "order.created", &order).unwrap() {
+        Told::Order(order, bad) => {
+            assert_eq!((order.lines[0].product.as_str(), order.lines.len(), bad.len()), ("Tea", 1, 1));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn telephones_are_looked_for_where_the_export_has_them() {
+    let phone = |phone: &str| json!({ "phone": phone });
+    let billing = json!({"email": null, "billing_address": phone("0911-111-111"), "customer": phone("0933-333-333"),
+        "shipping_address": phone("0922-222-222")});
+    let order = update(told(Platform::Shopify, "orders/paid", &with(shopify(), billing)));
+    assert_eq!(order.lines[0].member.as_str(), "0911111111");
+    let shipping = json!({"email": null, "customer": null, "shipping_address": phone("0922-222-222")});
+    let order = update(told(Platform::Shopify, "orders/paid", &with(shopify(), shipping)));
+    assert_eq!(order.lines[0].member.as_str(), "0922222222");
+}
+
+#[test]
+fn an_order_without_lines_is_void_and_a_test_is_none() {
+    let empty = told(Platform::Shopify, "orders/updated", &with(shopify(), json!({"line_items": []})));
+    let void = |number: &str, order: &str, at: &str| Told::Void {
+        number: number.to_owned(),
+        order: Some(order.into()),
+        at: Some(at.parse().unwrap()),
+        status: "empty",
+    };
+    assert_eq!(empty, Ok(void("shopify:820982911946154508", "#1001", "2026-03-02T07:21:30Z")));
+    let empty = told(Platform::WooCommerce, "order.updated", &with(woocommerce(), json!({"line_items": []})));
+    assert_eq!(empty, Ok(void("woocommerce:727", "727", "2026-03-02T07:20:05Z")));
+    let test = told(Platform::Shopify, "orders/create", &with(shopify(), json!({"test": true})));
+    assert!(matches!(&test, Ok(Told::Nothing(why)) if why.contains("test")), "{test:?}");
+}
+
+#[test]
+fn pieces_that_the_shop_took_out_were_not_bought() {
+    // of two one came back, of the other line its one piece was taken out
+    let mut order = with(shopify(), json!({"refunds": [refund()]}));
+    order["line_items"][0]["current_quantity"] = json!(1);
+    order["line_items"][1]["current_quantity"] = json!(0);
+    let order = update(told(Platform::Shopify, "orders/updated", &order));
+    let quantities: Vec<f64> = order.lines.iter().map(|line| line.quantity).collect();
+    assert_eq!(quantities, [2.0, 0.0, 1.0, -1.0]);
 }

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 
 use super::{
-    Bad, Format, Reading, SoFar, Text, Told, first, known_by, line, other_topic, parse, time, whole,
+    Bad, Format, Lines, Reading, SoFar, Text, Told, deleted, first, known_by, line, other_topic, parse, time,
+    whole,
 };
 
 /// Order states in which nothing was bought. An order `on-hold` waits for a transfer that mostly comes: silence is right.
@@ -47,7 +48,10 @@ struct Deleted {
 pub fn read(topic: &str, body: &[u8], reading: &Reading) -> Result<Told, Bad> {
     match topic {
         "order.created" | "order.updated" | "order.restored" => order(parse(body)?, reading),
-        "order.deleted" => Ok(Told::Gone(number(&parse::<Deleted>(body)?.id.into_text()))),
+        "order.deleted" => {
+            let id = parse::<Deleted>(body)?.id.into_text();
+            Ok(deleted(number(&id), Some(id.into())))
+        }
         _ => Ok(other_topic(topic)),
     }
 }
@@ -66,7 +70,7 @@ fn order(order: Order, reading: &Reading) -> Result<Told, Bad> {
     let name = first([order.number]).unwrap_or_else(|| id.clone());
     let created = in_utc(&order.date_created_gmt);
     let mut so_far = SoFar::new(reading, Format::Jsonl);
-    let mut lines = Vec::new();
+    let mut lines = Lines::default();
     for item in order.line_items {
         let product = first([item.sku, item.name]);
         let (quantity, price) = (item.quantity.into_text(), first([item.price]));
@@ -80,10 +84,10 @@ fn order(order: Order, reading: &Reading) -> Result<Told, Bad> {
             ("unit_price", price.as_deref()),
             ("status", Some(order.status.as_str())),
         ];
-        lines.push(line(&cells, &mut so_far)?);
+        lines.take(line(&cells, &mut so_far));
     }
     let at = order.date_modified_gmt.map_or(created, |modified| in_utc(&modified));
-    Ok(whole(number(&id), time("date_modified_gmt", &at)?, lines))
+    whole(&name, number(&id), time("date_modified_gmt", &at)?, lines)
 }
 
 /// Times of the shop carry no offset: these are in UTC.

@@ -22,6 +22,7 @@ use nth::Nth;
 use state::{Refunds, Words};
 use time::Times;
 
+pub use cell::known;
 pub use contact::known_by;
 pub use order::OrderRow;
 pub use time::{DateFormat, Look, Looks};

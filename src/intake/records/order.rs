@@ -110,10 +110,15 @@ impl<'r> OrderRow<'r> {
         })
     }
 
+    /// The order that a row names, whatever else is wrong with it.
+    pub(in crate::intake) fn order_of(row: &'r Row) -> &'r str {
+        row.value(ORDER).map(cell::unmarked).unwrap_or_default()
+    }
+
     fn keep(self, so_far: &mut SoFar<'_>) -> OrderLine {
         let line = self.line.map(|name| LineIdentity::Named(name.to_owned()));
         OrderLine {
-            line: line.unwrap_or_else(|| LineIdentity::Nth(so_far.nth.next(self.order, self.product))),
+            line: line.unwrap_or_else(|| LineIdentity::Nth(so_far.nth.next((self.order, self.product)))),
             order: shared(&mut so_far.order, self.order),
             member: shared(&mut so_far.member, self.member),
             product: self.product.into(),

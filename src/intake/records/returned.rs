@@ -31,12 +31,13 @@ impl Record for Return {
             );
         }
         let at = cell::known(at).map(|at| so_far.times.past(at)).transpose();
+        let at = of("returned_at", at)?;
         Ok(Self {
-            nth: so_far.nth.next(order, product),
+            nth: so_far.nth.next((order, product, at)),
             order: order.into(),
             product: product.into(),
             quantity,
-            at: of("returned_at", at)?,
+            at,
         })
     }
 }

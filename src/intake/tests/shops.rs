@@ -230,8 +230,7 @@ fn contact_points_are_told_in_every_format() {
 
 #[test]
 fn returns_say_what_came_back() {
-    let text =
-        "訂單編號,商品編號,退貨數量,退貨日期\nO1,A,2,2026-02-03\nO1,A,,\nO2,A,1,\nO3,A,0,\nO3,A,-1,\n,A,1,\n";
+    let text = "訂單編號,商品編號,退貨數量,退貨日期\nO1,A,2,2026-02-03\nO1,A,,\nO1,A,2,2026-02-03\nO2,A,1,\nO3,A,0,\nO3,A,-1,\n,A,1,\n";
     let taken = take::<Return>("r.csv", text).unwrap();
     let at = |text: &str| Some(text.parse().unwrap());
     let back = |order: &str, nth, quantity, at| Return {
@@ -245,11 +244,12 @@ fn returns_say_what_came_back() {
         taken.records,
         [
             back("O1", 0, Some(2.0), at("2026-02-02T16:00:00Z")),
-            back("O1", 1, None, None),
+            back("O1", 0, None, None),
+            back("O1", 1, Some(2.0), at("2026-02-02T16:00:00Z")),
             back("O2", 0, Some(1.0), None)
         ]
     );
     let reasons: Vec<_> = taken.complaints();
-    assert_eq!(reasons[0], (5, "quantity: `0` is not above zero; write how many pieces came back"));
-    assert_eq!((reasons[1].0, reasons[2]), (6, (7, "order_id: is missing")));
+    assert_eq!(reasons[0], (6, "quantity: `0` is not above zero; write how many pieces came back"));
+    assert_eq!((reasons[1].0, reasons[2]), (7, (8, "order_id: is missing")));
 }

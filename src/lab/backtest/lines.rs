@@ -48,10 +48,9 @@ impl Collector {
         reading: &Reading,
         progress: &dyn Fn(u64),
     ) -> Result<(), IntakeError> {
-        each_order(source, reading, progress, |line| {
-            if line.counted && !line.gift {
-                self.add(&line);
-            }
+        each_order(source, reading, progress, |row| match row {
+            Ok(line) if line.counted && !line.gift => self.add(&line),
+            _ => {}
         })
     }
 

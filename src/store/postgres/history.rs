@@ -12,9 +12,9 @@ use crate::domain::ids::{MemberId, OrderId, ProductKey, Timestamp};
 use crate::domain::order::{Line, OrderLine};
 use crate::store::catalog::BUMP;
 use crate::store::forget::{ForgetKey, beside, forgot_anyone, forgotten_among, gate, texts};
-use crate::store::history::{LineRow, RELEASE, Stored, StoredLine, fold, stale, wake_buyers};
+use crate::store::history::{LineRow, RELEASE, Stored, fold, stale, wake_buyers};
 use crate::store::rows::address;
-use crate::store::updates::Fence;
+use crate::store::updates::{StoredLine, Word, keep_untold};
 use crate::store::value::{Dialect, Row, Statement, Value};
 use crate::store::{MemberKey, StoreError};
 
@@ -47,40 +47,29 @@ const CLASSIFY: &str = "UPDATE product p \
     FROM UNNEST($1::text[], $2::text[]) AS t (id, category) WHERE p.id = t.id AND p.category_key IS NULL";
 
 impl Postgres {
-    pub async fn put_orders(
-        &self,
-        lines: Vec<OrderLine>,
-        replace: bool,
-        forget: Option<ForgetKey>,
-        fence: Option<Fence>,
-    ) -> Result<Option<Stored>, StoreError> {
-        retried!(self.put_orders_once(&lines, replace, forget.as_ref(), fence.as_ref()))
+    pub async fn put_orders(&self, lines: Vec<OrderLine>, word: Word) -> Result<Option<Stored>, StoreError> {
+        retried!(self.put_orders_once(&lines, &word))
     }
 
-    async fn put_orders_once(
-        &self,
-        lines: &[OrderLine],
-        replace: bool,
-        forget: Option<&ForgetKey>,
-        fence: Option<&Fence>,
-    ) -> Result<Option<Stored>, StoreError> {
+    async fn put_orders_once(&self, lines: &[OrderLine], word: &Word) -> Result<Option<Stored>, StoreError> {
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
-        let kept = remembered(&tx, lines, forget).await?;
-        let ignored = (lines.len() - kept.len()) as u64;
+        let remembered = remembered(&tx, lines, word.forget.as_ref()).await?;
+        let kept = current(&tx, &remembered, word.as_of).await?;
+        let ignored = (lines.len() - remembered.len()) as u64;
+        let outdated = (remembered.len() - kept.len()) as u64;
         let Named { rows: found, classed, news } = named(&tx, &kept).await?;
-        let fence = fence.filter(|_| !found.is_empty());
-        if let Some(fence) = fence
+        if let Some(fence) = word.fence.as_ref().filter(|_| !found.is_empty())
             && execute_all(&tx, &[fence.claim()]).await? == [0]
         {
             return Ok(None);
         }
         let emails = emails(&kept, &found);
-        let (lines, mut stored) = fold(found);
-        stored.ignored = ignored;
+        let (mut lines, mut stored) = fold(found);
+        (stored.ignored, stored.outdated) = (ignored, outdated);
+        let stale = if word.whole { settle(&tx, word, &mut lines).await? } else { Vec::new() };
         let columns = columns(&lines);
         let mut moved = members(one(&tx, MOVED, columns.iter().take(3).cloned().collect()).await?)?;
-        let stale = if replace { stale(stored_of(&tx, &lines).await?, &lines) } else { Vec::new() };
         moved.extend(stale.iter().map(|l| l.member));
         let concerned = lines.iter().map(|l| l.member).chain(moved.iter().copied()).collect();
         // in key order, and before anything is written: a decision under way is waited for, and sees all or nothing
@@ -183,6 +172,40 @@ async fn remembered<'l>(
     Ok(Cow::Owned(lines.iter().filter(is_kept).cloned().collect()))
 }
 
+/// The lines of orders that have not changed since that time.
+async fn current<'l>(
+    tx: &Transaction<'_>,
+    lines: &'l [OrderLine],
+    as_of: Option<Timestamp>,
+) -> Result<Cow<'l, [OrderLine]>, StoreError> {
+    let Some(as_of) = as_of else { return Ok(Cow::Borrowed(lines)) };
+    let ids: BTreeSet<&str> = lines.iter().map(|l| l.order.as_str()).collect();
+    let sql = "SELECT id FROM orders WHERE changed_at > $1 AND id = ANY($2)";
+    let later = texts(one(tx, sql, vec![as_of.into(), ids.into_iter().collect()]).await?)?;
+    if later.is_empty() {
+        return Ok(Cow::Borrowed(lines));
+    }
+    Ok(Cow::Owned(lines.iter().filter(|l| !later.contains(l.order.as_str())).cloned().collect()))
+}
+
+/// What the orders of these rows no longer have, which are all that they have.
+async fn settle(
+    tx: &Transaction<'_>,
+    word: &Word,
+    rows: &mut [LineRow],
+) -> Result<Vec<StoredLine>, StoreError> {
+    let orders: BTreeSet<i64> = rows.iter().map(|row| row.order).collect();
+    let ask =
+        async |statement| StoredLine::read(self::rows(tx, &[statement]).await?.pop().unwrap_or_default());
+    let stored = ask(StoredLine::of(Dialect::Postgres, orders.into_iter())).await?;
+    let mut former = Vec::new();
+    if let Some(fence) = &word.fence {
+        keep_untold(rows, &stored);
+        former = ask(fence.former()).await?;
+    }
+    Ok([stale(stored, rows), former].concat())
+}
+
 /// Lines with keys for ids.
 struct Named {
     rows: Vec<LineRow>,
@@ -224,16 +247,6 @@ fn emails(lines: &[OrderLine], rows: &[LineRow]) -> [Value; 3] {
         said.values().copied().collect(),
         said.values().map(|email| address(email)).collect(),
     ]
-}
-
-/// All that is stored of the orders of these rows.
-async fn stored_of(tx: &Transaction<'_>, rows: &[LineRow]) -> Result<Vec<StoredLine>, StoreError> {
-    let orders: BTreeSet<i64> = rows.iter().map(|row| row.order).collect();
-    let sql = "SELECT order_key, line, member, product FROM line WHERE order_key = ANY($1)";
-    let found = one(tx, sql, vec![orders.into_iter().collect()]).await?.into_iter();
-    let read = |r: &mut Row| Ok((r.int()?, r.int()?, r.int()?));
-    let line = |(order, (line, member, product))| StoredLine { order, line, member, product };
-    found.map(|row| row.keyed("line", read).map(line)).collect()
 }
 
 /// The keys of ids, and those ids that were new. Sorted: two imports side by side never wait for each other in a circle.

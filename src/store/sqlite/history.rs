@@ -10,9 +10,9 @@ use crate::domain::order::OrderLine;
 use crate::store::StoreError;
 use crate::store::catalog::{self, BUMP};
 use crate::store::forget::{ForgetKey, forgot_anyone, gate};
-use crate::store::history::{LineRow, RELEASE, Stored, StoredLine, fold, stale, wake_buyers};
+use crate::store::history::{LineRow, RELEASE, Stored, fold, stale, wake_buyers};
 use crate::store::rows::address;
-use crate::store::updates::Fence;
+use crate::store::updates::{Fence, StoredLine, Word, keep_untold};
 use crate::store::value::{Dialect, Statement};
 
 /// Ids that may be kept in memory; beyond that it starts anew.
@@ -33,32 +33,26 @@ pub(super) struct Known {
 }
 
 impl Sqlite {
-    pub async fn put_orders(
-        &self,
-        lines: Vec<OrderLine>,
-        replace: bool,
-        forget: Option<ForgetKey>,
-        fence: Option<Fence>,
-    ) -> Result<Option<Stored>, StoreError> {
+    pub async fn put_orders(&self, lines: Vec<OrderLine>, word: Word) -> Result<Option<Stored>, StoreError> {
         self.write(move |tx, known| {
-            let mut chunk = Chunk::begin(tx, known, forget.as_ref())?;
+            let mut chunk = Chunk::begin(tx, known, &word)?;
             let mut kept = Vec::with_capacity(lines.len());
             let read = lines.len();
             for line in lines {
                 kept.extend(chunk.row(line)?);
             }
-            let ignored = (read - kept.len()) as u64;
-            let fence = fence.filter(|_| !kept.is_empty());
-            if let Some(fence) = fence
+            let outdated = chunk.outdated;
+            let ignored = (read - kept.len()) as u64 - outdated;
+            if let Some(fence) = word.fence.as_ref().filter(|_| !kept.is_empty())
                 && execute_all(tx, &[fence.claim()])? == [0]
             {
                 // members and products that came with it stay
                 return chunk.finish().map(|()| None);
             }
-            let (rows, mut stored) = fold(kept);
-            stored.ignored = ignored;
-            if replace {
-                stored.removed = chunk.remove_stale(&rows)?;
+            let (mut rows, mut stored) = fold(kept);
+            (stored.ignored, stored.outdated) = (ignored, outdated);
+            if word.whole {
+                stored.removed = chunk.settle(&mut rows, word.fence.as_ref())?;
             }
             chunk.put(rows, &mut stored)?;
             chunk.finish()?;
@@ -89,8 +83,12 @@ struct Chunk<'t> {
     known: &'t mut Known,
     /// What the forgotten are known by; none while there are none.
     forget: Option<&'t ForgetKey>,
-    orders: HashMap<OrderId, i64>,
-    last: Option<(OrderId, i64)>,
+    /// In milliseconds: orders that changed later are passed over, and have no key in `orders`.
+    as_of: Option<i64>,
+    /// Lines of such orders.
+    outdated: u64,
+    orders: HashMap<OrderId, Option<i64>>,
+    last: Option<(OrderId, Option<i64>)>,
     new_orders: HashSet<i64>,
     new_products: HashSet<i64>,
     /// Products known before that have come into a category.
@@ -103,16 +101,14 @@ struct Chunk<'t> {
 }
 
 impl<'t> Chunk<'t> {
-    fn begin(
-        tx: &'t Transaction<'t>,
-        known: &'t mut Known,
-        forget: Option<&'t ForgetKey>,
-    ) -> Result<Self, StoreError> {
+    fn begin(tx: &'t Transaction<'t>, known: &'t mut Known, word: &'t Word) -> Result<Self, StoreError> {
         known.refresh(catalog::version(rows(tx, &Statement::new(catalog::VERSION, Vec::new()))?)?);
         Ok(Self {
             tx,
             known,
-            forget: gate(forget, rows(tx, &forgot_anyone())?)?,
+            forget: gate(word.forget.as_ref(), rows(tx, &forgot_anyone())?)?,
+            as_of: word.as_of.map(|at| at.timestamp_millis()),
+            outdated: 0,
             orders: HashMap::new(),
             last: None,
             new_orders: HashSet::new(),
@@ -124,7 +120,7 @@ impl<'t> Chunk<'t> {
         })
     }
 
-    /// Nothing for a member who was forgotten.
+    /// Nothing for a member who was forgotten, or of an order that changed since.
     fn row(&mut self, line: OrderLine) -> Result<Option<LineRow>, StoreError> {
         if let Some(email) = &line.email
             && self.is_forgotten(|key| key.of_address(email))?
@@ -132,10 +128,13 @@ impl<'t> Chunk<'t> {
             return Ok(None);
         }
         let Some(member) = self.member(&line.member)? else { return Ok(None) };
+        let Some(order) = self.order(&line.order)? else {
+            self.outdated += 1;
+            return Ok(None);
+        };
         if let Some(email) = &line.email {
             self.reach(member, email)?;
         }
-        let order = self.order(&line.order)?;
         let product = self.product(&line.product, line.category.as_deref().filter(|c| !c.is_empty()))?;
         Ok(Some(LineRow::new(line, member, order, product)))
     }
@@ -174,7 +173,7 @@ impl<'t> Chunk<'t> {
         Ok(())
     }
 
-    fn order(&mut self, id: &OrderId) -> Result<i64, StoreError> {
+    fn order(&mut self, id: &OrderId) -> Result<Option<i64>, StoreError> {
         // most lines are of the same order as the one before
         if let Some((_, key)) = self.last.as_ref().filter(|(last, _)| last == id) {
             return Ok(*key);
@@ -184,7 +183,7 @@ impl<'t> Chunk<'t> {
         Ok(key)
     }
 
-    fn known_order(&mut self, id: &OrderId) -> Result<i64, StoreError> {
+    fn known_order(&mut self, id: &OrderId) -> Result<Option<i64>, StoreError> {
         if let Some(key) = self.orders.get(id) {
             return Ok(*key);
         }
@@ -193,12 +192,13 @@ impl<'t> Chunk<'t> {
             match self.insert("INSERT INTO orders (id) VALUES (?1) ON CONFLICT DO NOTHING", id.as_str())? {
                 Some(key) => {
                     self.new_orders.insert(key);
-                    key
+                    Some(key)
                 }
-                None => self
-                    .tx
-                    .prepare_cached("SELECT key FROM orders WHERE id = ?1")?
-                    .query_row([id.as_str()], |r| r.get(0))?,
+                None => {
+                    let sql = "SELECT key FROM orders WHERE id = ?1 AND COALESCE(changed_at <= ?2, TRUE)";
+                    let mut find = self.tx.prepare_cached(sql)?;
+                    find.query_row(params![id.as_str(), self.as_of], |row| row.get(0)).optional()?
+                }
             };
         self.orders.insert(id.clone(), key);
         Ok(key)
@@ -265,17 +265,16 @@ impl<'t> Chunk<'t> {
     }
 
     /// Removes what the orders of the chunk no longer have; how many lines.
-    fn remove_stale(&mut self, rows: &[LineRow]) -> Result<u64, StoreError> {
-        let mut find =
-            self.tx.prepare_cached("SELECT line, member, product FROM line WHERE order_key = ?1")?;
-        let mut stored = Vec::new();
-        for order in self.orders.values().copied().filter(|order| !self.new_orders.contains(order)) {
-            let lines = find.query_map([order], |row| {
-                Ok(StoredLine { order, line: row.get(0)?, member: row.get(1)?, product: row.get(2)? })
-            })?;
-            stored.extend(lines.collect::<rusqlite::Result<Vec<_>>>()?);
+    fn settle(&mut self, rows: &mut [LineRow], fence: Option<&Fence>) -> Result<u64, StoreError> {
+        let known = self.orders.values().flatten().copied().filter(|order| !self.new_orders.contains(order));
+        let ask = |statement| StoredLine::read(self::rows(self.tx, &statement)?);
+        let stored = ask(StoredLine::of(Dialect::Sqlite, known))?;
+        let mut former = Vec::new();
+        if let Some(fence) = fence {
+            keep_untold(rows, &stored);
+            former = ask(fence.former())?;
         }
-        let stale = stale(stored, rows);
+        let stale = [stale(stored, rows), former].concat();
         let mut remove = self.tx.prepare_cached("DELETE FROM line WHERE order_key = ?1 AND line = ?2")?;
         for line in &stale {
             remove.execute([line.order, line.line])?;

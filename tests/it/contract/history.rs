@@ -187,6 +187,10 @@ async fn members_merge(place: Place) {
     let known = view(&store, key, day(1)).await.member;
     assert_eq!((known.email, known.consent, known.tags.len()), (None, Some([].into()), 1));
     assert!(store.members_by_address("ming@example.org").await.unwrap().is_empty());
+    store.put_members(vec![MemberRecord { name: Some("Ming".into()), ..record("m") }]).await.unwrap();
+    let ordered = OrderLine { email: Some("old@example.org".into()), ..line("o-2", "m", "A", 0) };
+    store.put_orders(vec![ordered]).await.unwrap();
+    assert_eq!(view(&store, key, day(1)).await.member.email, None, "what was cleared stays so");
 }
 
 fn product(id: &str) -> ProductRecord {

@@ -10,6 +10,8 @@ use super::*;
 cases! {
     returns_are_lines_of_their_orders
     returns_of_what_is_not_known_are_told
+    returns_of_other_days_are_other_returns
+    what_an_order_says_came_back_is_not_told_again
     a_replaced_order_has_its_new_lines_alone
     the_address_of_an_order_reaches_its_member
     a_category_wakes_whoever_bought_the_product
@@ -52,7 +54,7 @@ async fn returns_are_lines_of_their_orders(place: Place) {
     assert_eq!(quantities(&store, "m").await, [3.0, 2.0, -3.0], "without a quantity all that was bought");
 
     let second = Return { nth: 1, ..back("1", "B", Some(0.5)) };
-    store.put_returns(vec![second, back("1", "B", Some(0.5))]).await.unwrap();
+    store.put_returns(vec![back("1", "B", Some(0.5)), second]).await.unwrap();
     assert_eq!(quantities(&store, "m").await.len(), 5, "two returns of one product are two");
     let again = store.put_orders(vec![line("1", "m", "B", 0)]).await.unwrap();
     assert_eq!(again, Stored { duplicate: 1, ..Stored::default() }, "a return is no line of an orders file");
@@ -69,6 +71,40 @@ async fn returns_of_what_is_not_known_are_told(place: Place) {
     assert_eq!(quantities(&store, "m").await, [2.0, 2.0, -2.0]);
 }
 
+async fn returns_of_other_days_are_other_returns(place: Place) {
+    let store = place.open().await;
+    store.put_orders(vec![OrderLine { quantity: 3.0, ..line("1", "m", "A", 0) }]).await.unwrap();
+    let on = |n| Return { at: Some(day(n)), ..back("1", "A", Some(1.0)) };
+    for returned in [on(5), on(7), on(5), on(7)] {
+        store.put_returns(vec![returned]).await.unwrap();
+    }
+    assert_eq!(quantities(&store, "m").await, [3.0, -1.0, -1.0]);
+    let done = store.put_returns(vec![on(5), Return { nth: 1, ..on(5) }]).await.unwrap();
+    assert_eq!((done.duplicate, done.stored), (1, 1), "two of one day are two");
+}
+
+async fn what_an_order_says_came_back_is_not_told_again(place: Place) {
+    let store = place.open().await;
+    let bought = OrderLine { quantity: 3.0, ..line("1", "m", "A", 0) };
+    let refund = OrderLine {
+        line: LineIdentity::Named("refund 1".to_owned()),
+        quantity: -1.0,
+        ..line("1", "m", "A", 5)
+    };
+    store.put_orders(vec![bought.clone(), refund]).await.unwrap();
+    let done = store.put_returns(vec![back("1", "A", Some(1.0))]).await.unwrap();
+    assert_eq!(done, Stored { duplicate: 1, ..Stored::default() });
+    assert_eq!(quantities(&store, "m").await, [3.0, -1.0]);
+    for expected in [Stored { stored: 1, ..Stored::default() }, Stored { duplicate: 1, ..Stored::default() }]
+    {
+        assert_eq!(store.put_returns(vec![back("1", "A", Some(2.0))]).await.unwrap(), expected);
+        assert_eq!(quantities(&store, "m").await, [3.0, -1.0, -1.0], "what is beyond it");
+    }
+    // a file that says nothing of what came back leaves it
+    store.put_file(vec![bought], None, true).await.unwrap();
+    assert_eq!(quantities(&store, "m").await, [3.0, -1.0, -1.0]);
+}
+
 async fn a_replaced_order_has_its_new_lines_alone(place: Place) {
     let store = place.open().await;
     let old =
@@ -78,14 +114,14 @@ async fn a_replaced_order_has_its_new_lines_alone(place: Place) {
     asleep(&store).await;
     let back_in_file = OrderLine { line: LineIdentity::Nth(1), quantity: -1.0, ..line("1", "m", "B", 0) };
     let new = vec![line("1", "m", "A", 0), line("1", "m", "B", 0), back_in_file];
-    let done = store.replace_orders(new.clone()).await.unwrap();
+    let done = store.put_file(new.clone(), None, true).await.unwrap();
     assert_eq!(done, Stored { stored: 1, duplicate: 2, removed: 2, ..Stored::default() });
     assert_eq!(awake(&store, day(9)).await.len(), 1);
     let mut left = quantities(&store, "m").await;
     left.sort_by(f64::total_cmp);
     assert_eq!(left, [-1.0, -0.5, 2.0, 2.0, 2.0], "the return of A stays, that of B is the file's");
     asleep(&store).await;
-    let done = store.replace_orders(new).await.unwrap();
+    let done = store.put_file(new, None, true).await.unwrap();
     assert_eq!(done, Stored { duplicate: 3, ..Stored::default() });
     assert_eq!(awake(&store, day(9)).await, []);
 }

@@ -9,6 +9,10 @@ cases! {
     an_older_word_never_replaces_a_newer_one
     an_order_said_whole_has_no_other_lines
     what_comes_to_an_order_is_newer_than_it
+    a_file_from_before_a_change_does_not_undo_it
+    an_order_under_another_name_is_the_same
+    what_an_update_does_not_tell_stays
+    an_order_known_from_files_is_deleted_by_its_name
     a_deleted_order_does_not_count
     the_newest_of_many_at_once_stands
     nothing_is_kept_of_whom_was_forgotten
@@ -104,12 +108,12 @@ async fn a_deleted_order_does_not_count(place: Place) {
     let key = key(&store).await;
     sleep(&store, key).await;
     let second = |n| day(9) + TimeDelta::seconds(n);
-    assert_eq!(store.void_order("shop:11", second(9), "deleted").await.unwrap(), 0);
-    assert_eq!(store.void_order("shop:10", second(4), "deleted").await.unwrap(), 0, "changed later");
+    assert_eq!(store.void_order("shop:11", None, second(9), "deleted").await.unwrap(), 0);
+    assert_eq!(store.void_order("shop:10", None, second(4), "deleted").await.unwrap(), 0, "changed later");
     assert_eq!(awake(&store, day(20)).await, []);
-    assert_eq!(store.void_order("shop:10", second(9), "deleted").await.unwrap(), 2);
+    assert_eq!(store.void_order("shop:10", None, second(9), "deleted").await.unwrap(), 2);
     assert_eq!(awake(&store, day(20)).await, [key]);
-    assert_eq!(store.void_order("shop:10", second(9), "deleted").await.unwrap(), 0);
+    assert_eq!(store.void_order("shop:10", None, second(9), "deleted").await.unwrap(), 0);
     assert_eq!(store.put_order(update(8, &["A", "B"])).await.unwrap(), None, "on its way since before");
     assert_eq!(lines(&store).await, [(2.0, false), (2.0, false)]);
     assert_eq!(store.put_order(update(10, &["A", "B"])).await.unwrap(), stored(0, 2, 0), "restored");
@@ -144,4 +148,65 @@ async fn nothing_is_kept_of_whom_was_forgotten(place: Place) {
     assert_eq!(ignored, Some(Stored { ignored: 1, ..Stored::default() }));
     assert_eq!(store.order_by_number("shop:10").await.unwrap(), None);
     assert_eq!(store.member_by_order(&"1".into()).await.unwrap(), None);
+}
+
+async fn a_file_from_before_a_change_does_not_undo_it(place: Place) {
+    let store = place.open().await;
+    let mut cancelled = update(5, &["A"]);
+    cancelled.lines[0].counted = false;
+    store.put_order(cancelled).await.unwrap();
+    let file = vec![line("1", "m", "A", 0), line("2", "m", "A", 1)];
+    let at = |second| Some(day(9) + TimeDelta::seconds(second));
+    for whole in [false, true] {
+        let done = store.put_file(file.clone(), at(4), whole).await.unwrap();
+        assert_eq!(done.outdated, 1, "{done:?}");
+        assert_eq!(lines(&store).await, [(2.0, false), (2.0, true)]);
+    }
+    let done = store.put_file(file, at(5), false).await.unwrap();
+    assert_eq!((done.outdated, done.replaced), (0, 1));
+    assert_eq!(lines(&store).await, [(2.0, true), (2.0, true)]);
+}
+
+async fn an_order_under_another_name_is_the_same(place: Place) {
+    let store = place.open().await;
+    store.put_order(update(5, &["A"])).await.unwrap();
+    let renamed = |second| {
+        let mut renamed = OrderUpdate { order: "W-1".into(), ..update(second, &["A"]) };
+        renamed.lines[0].order = "W-1".into();
+        renamed
+    };
+    assert_eq!(store.put_order(renamed(4)).await.unwrap(), None, "from before the last word");
+    let done = store.put_order(renamed(6)).await.unwrap();
+    assert_eq!(done, Some(Stored { stored: 1, removed: 1, ..Stored::default() }));
+    assert_eq!(lines(&store).await, [(2.0, true)]);
+    let found = store.order_by_number("shop:10").await.unwrap();
+    assert_eq!(found, Some(("W-1".into(), "m".into())));
+    assert_eq!(store.put_order(update(5, &["A"])).await.unwrap(), None, "the old name again");
+}
+
+async fn what_an_update_does_not_tell_stays(place: Place) {
+    let store = place.open().await;
+    let delivered = OrderLine { delivered_at: Some(day(3)), gift: true, ..line("1", "m", "A", 0) };
+    store.put_orders(vec![delivered]).await.unwrap();
+    let mut more = update(5, &["A"]);
+    more.lines[0].quantity = 3.0;
+    assert_eq!(store.put_order(more).await.unwrap(), stored(0, 1, 0));
+    let seen = view(&store, key(&store).await, day(20)).await.lines.remove(0);
+    assert_eq!((seen.quantity, seen.delivered_at, seen.gift), (3.0, Some(day(3)), true));
+    store.put_orders(vec![line("1", "m", "A", 0)]).await.unwrap();
+    let seen = view(&store, key(&store).await, day(20)).await.lines.remove(0);
+    assert_eq!((seen.delivered_at, seen.gift), (None, false), "a file's word is the whole one");
+}
+
+async fn an_order_known_from_files_is_deleted_by_its_name(place: Place) {
+    let store = place.open().await;
+    store.put_orders(vec![line("1", "m", "A", 0), line("2", "m", "A", 1)]).await.unwrap();
+    let void = async |number, order: &str| {
+        store.void_order(number, Some(&order.into()), day(9), "deleted").await.unwrap()
+    };
+    assert_eq!(void("shop:10", "1").await, 1);
+    assert_eq!(lines(&store).await, [(2.0, false), (2.0, true)]);
+    assert_eq!(void("shop:10", "2").await, 0, "that number is another order's");
+    assert_eq!(lines(&store).await, [(2.0, false), (2.0, true)]);
+    assert_eq!(store.put_order(update(-1, &["A"])).await.unwrap(), None, "on its way since before");
 }

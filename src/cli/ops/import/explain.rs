@@ -26,8 +26,7 @@ impl Import {
     /// When a file cannot be read at all, or settings are not valid.
     pub(super) fn explain(&self, config: &Path, out: &Output) -> anyhow::Result<ExitCode> {
         let preset = self.preset.as_deref();
-        let loaded = config.exists().then(|| load_with(config, preset)).transpose()?;
-        let settings = loaded.map(|loaded| loaded.settings);
+        let settings = config.exists().then(|| load_with(config, preset)).transpose()?;
         let reading = self.declare(match (&settings, preset) {
             (Some(settings), _) => reading(settings, self.kind()),
             (None, Some(preset)) => {

@@ -67,6 +67,7 @@ CREATE TABLE orders (
     changed_at BIGINT                                   -- when the shop last changed it, by its webhooks: older ones are not taken
 );
 CREATE INDEX orders_number ON orders (number) WHERE number IS NOT NULL;
+CREATE INDEX orders_changed ON orders (changed_at) WHERE changed_at IS NOT NULL;
 
 -- History lies in member order: planning and learning read it member by member.
 CREATE TABLE line (
