@@ -141,14 +141,7 @@ async fn run(command: Command, config: PathBuf, out: &Output) -> anyhow::Result<
         }
         Command::Preview(preview) => preview.run(&Open::of(&config, None).await?, out).await,
         Command::Explain(explain) => explain.run(&Open::of(&config, None).await?, out).await,
-        Command::Jobs(jobs) => {
-            let open = if jobs.judges() {
-                Open::of(&config, None).await?
-            } else {
-                Open::at_once(&config, *out).await?
-            };
-            jobs.run(&open, out).await
-        }
+        Command::Jobs(jobs) => jobs.run(&config, out).await,
         Command::Suppress(suppress) => suppress.run(&Open::at_once(&config, *out).await?, out).await,
         Command::Forget(forget) => forget.run(&Open::at_once(&config, *out).await?, out).await,
         Command::Pause(pause) => pause.run(&Open::at_once(&config, *out).await?, out).await,

@@ -215,7 +215,7 @@ mod tests {
         let path = folder.join(name);
         fs::write(&path, name).unwrap();
         let file = File::options().write(true).open(path).unwrap();
-        file.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
+        file.set_modified(SystemTime::from(crate::daemon::real_time()) - Duration::from_secs(age)).unwrap();
     }
 
     fn inbox(folder: &Path, take: impl Fn(Kind, &Path) -> Taken + Send + Sync + 'static) -> Inbox {

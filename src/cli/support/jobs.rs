@@ -3,6 +3,7 @@
 mod decide;
 mod plans;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use self::decide::{DecideArgs, ResolveArgs};
@@ -80,7 +81,7 @@ struct ShowArgs {
 
 impl JobsArgs {
     /// True when it asks what the rules say of a message now.
-    pub fn judges(&self) -> bool {
+    fn judges(&self) -> bool {
         match &self.what {
             JobsCommand::List(_) | JobsCommand::Cancel(_) => false,
             JobsCommand::Resolve(args) => args.resends(),
@@ -91,8 +92,12 @@ impl JobsArgs {
     /// Lists, shows, replays, resolves or cancels.
     ///
     /// # Errors
-    /// When an id leads nowhere, or the ledger fails.
-    pub async fn run(self, desk: &Open, out: &Output) -> anyhow::Result<ExitCode> {
+    /// When settings are not valid, or rules that it needs; when an id leads nowhere, or the ledger fails.
+    pub async fn run(self, config: &Path, out: &Output) -> anyhow::Result<ExitCode> {
+        let desk = match self.judges() {
+            true => &Open::of(config, None).await?,
+            false => &Open::at_once(config, *out).await?,
+        };
         match self.what {
             JobsCommand::List(args) => args.run(desk, *out).await,
             JobsCommand::Show(args) => args.run(desk, *out).await,

@@ -108,9 +108,9 @@ fn every_mistake_is_told_with_its_place_and_nothing_is_touched() {
         assert!(advice.contains(help) && !advice.is_empty(), "{problem}");
 
         let place = format!("{}:{line}:{column}: ", mistake.file);
-        // A template says nothing of how orders are read: the nightly import goes on.
+        // Rules and templates say nothing of how orders are read: the nightly import goes on.
         let import: &[&[&str]] =
-            if mistake.file == TEMPLATE_FILE { &[] } else { &[&["import", "orders", "more.csv"]] };
+            if mistake.file == SETTINGS_FILE { &[&["import", "orders", "more.csv"]] } else { &[] };
         for args in [&["check"][..], &["run", "--once"]].iter().chain(import) {
             let ran = end(shop.under(SETTINGS_FILE, args));
             assert_refused(&ran, 78, args, &[&place, message, "help: ", help]);
