@@ -229,7 +229,7 @@ impl Import {
         stored
     }
 
-    /// Reads on one thread and stores on another, two chunks apart. While orders or returns come in the ledger is told
+    /// Reads on one thread and stores on another, a chunk or two apart. While orders or returns come in the ledger is told
     /// so; what comes in one chunk comes at once.
     async fn store_chunks<R: Send + 'static>(
         &self,
