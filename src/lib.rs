@@ -14,12 +14,12 @@
 //! |---|---|
 //! | [`domain`] | every decision: forecasts, plans, guards, retries. No async, no clock, no files, no network, no randomness |
 //! | [`config`] | TOML into settings and rules, or all problems at once with file, line and column |
-//! | [`intake`] | order, member and product records out of files, requests and webhooks, and what comes back about mail |
+//! | [`intake`] | order, return, member and product records out of files, requests and webhooks, and what comes back about mail |
 //! | [`store`] | the only SQL: history, people, priors and the ledger, over SQLite or PostgreSQL |
 //! | [`queue`] | the only apalis: one transport with two arms, the ledger itself or Redis |
 //! | [`channel`] | template to message, message to peer |
 //! | [`desk`] | one function for each thing that a person asks or does |
-//! | [`daemon`] | planner, assembler, dispatcher and worker, until told to stop |
+//! | [`daemon`] | planner, assembler, dispatcher, worker and inbox, until told to stop |
 //! | [`lab`] | the pure core over made-up or past orders, in virtual time: backtest, simulation, rule tests |
 //! | [`http`], [`cli`] | the faces |
 //!

@@ -73,13 +73,14 @@ impl Open {
     pub async fn at_once(config: &Path, out: Output) -> anyhow::Result<Self> {
         let env: BTreeMap<String, String> = std::env::vars().collect();
         let Survey { loaded, settings, problems, .. } = config::survey(config, None, &env);
-        if let Some(settings) = settings {
-            out.warnings(&problems, config)?;
-            out.note("the rules are not valid: this goes on without them")?;
-            let rules = Rules::new(Vec::new(), Guards::default(), Vec::new(), Stages::default());
-            return Self::with(Loaded { settings, rules }, false).await;
+        if let Some(loaded) = loaded {
+            return Self::with(loaded, true).await;
         }
-        Self::with(loaded.ok_or(Invalid(problems))?, true).await
+        let Some(settings) = settings else { return Err(Invalid(problems).into()) };
+        out.warnings(&problems, config)?;
+        out.note("the rules are not valid: this goes on without them")?;
+        let rules = Rules::new(Vec::new(), Guards::default(), Vec::new(), Stages::default());
+        Self::with(Loaded { settings, rules }, false).await
     }
 
     async fn with(loaded: Loaded, has_rules: bool) -> anyhow::Result<Self> {
@@ -126,8 +127,8 @@ pub fn load_settings(config: &Path) -> anyhow::Result<Settings> {
 /// # Errors
 /// [`Invalid`].
 pub fn settings_of(config: &Path, env: &Environment) -> anyhow::Result<Settings> {
-    let Survey { loaded, settings, problems, .. } = config::survey(config, None, env);
-    settings.or(loaded.map(|loaded| loaded.settings)).ok_or_else(|| Invalid(problems).into())
+    let Survey { settings, problems, .. } = config::survey(config, None, env);
+    settings.ok_or_else(|| Invalid(problems).into())
 }
 
 /// Settings, rules and templates as they are on disk now, for a process that runs with these channels.

@@ -85,7 +85,7 @@ pub fn reload(
 pub struct Survey {
     /// What they mean; nothing when there is a problem.
     pub loaded: Option<Loaded>,
-    /// What the settings mean, whatever is wrong with the rules; nothing when there is a problem with them or there are rules.
+    /// What the settings mean, whatever is wrong with the rules; nothing when there is a problem with themselves.
     pub settings: Option<Settings>,
     /// All problems of all files, sorted by file, line and column.
     pub problems: Vec<Problem>,
@@ -128,8 +128,7 @@ fn read(
     let problems = problems.sorted();
     let loaded = settings.zip(rules).filter(|_| problems.is_empty());
     let loaded = loaded.map(|(settings, rules)| Loaded { settings, rules });
-    let settings = alone.filter(|_| loaded.is_none());
-    Survey { loaded, settings, problems, rules: placed.unwrap_or_default() }
+    Survey { loaded, settings: alone, problems, rules: placed.unwrap_or_default() }
 }
 
 /// How a shop's exports are read by this preset alone, where there are no settings.
