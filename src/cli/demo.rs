@@ -204,7 +204,7 @@ async fn import(folder: &Path, loaded: &Loaded, opened: &Opened, at: Timestamp) 
         let import = Import {
             source: Source::of(folder.join("shop").join(file))?,
             reading: reading(&loaded.settings, kind),
-            rejects_folder: loaded.settings.folders.data.join("rejects"),
+            folder: loaded.settings.folders.data.join("rejects"),
             max_rejects: 0.0,
             replace_orders: false,
             at,

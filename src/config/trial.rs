@@ -185,7 +185,7 @@ fn bought(s: &mut Section<'_>, zone: Tz) -> Option<Vec<OrderLine>> {
         line: LineIdentity::Nth(0),
         member: MemberId::from("member"),
         product: ProductId::from(product.as_str()),
-        category: category.clone(),
+        category: category.as_deref().map(Into::into),
         ordered_at: on + chrono::TimeDelta::days(n * i64::from(every.unwrap_or(0))),
         quantity,
         unit_price: None,

@@ -1,7 +1,9 @@
 //! Records in: judges a whole file first, stores it in chunks only when it is good enough; knows nothing of rows.
 
+mod parts;
 mod whole;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,11 +20,18 @@ use crate::domain::order::{OrderLine, Return};
 use crate::domain::reason::Language;
 use crate::intake::{IntakeError, Judged, Kind, Reading, Record, Rejects, Source, judge, read};
 use crate::store::{ImportMark, Store, StoreError, Stored};
+use parts::Parts;
 use whole::WholeOrders;
 
-/// Records stored in one transaction: a tenth of a second of writing, so that deliveries are not starved meanwhile; the
+/// Records stored in one transaction: a quarter of a second of writing, so that deliveries are not starved meanwhile; the
 /// rows of a chunk lie all over the members, so that many small chunks would write the same pages again and again.
-const CHUNK: usize = 25_000;
+const CHUNK: usize = 50_000;
+
+/// Files of more rows are put in order by member first: the pages of so many members are more than a ledger keeps at hand.
+const SORTED_BEYOND: u64 = 1_000_000;
+/// Rows put together then. Their orders stand apart by as much as the file has parts, and ids lie in order too: fewer rows
+/// would write fewer pages for their members, and more for their orders.
+const PART: usize = 500_000;
 
 /// So long after the ledger was told that records are on their way in it is told again: well before that is over.
 const MARKED_AGAIN: Duration = Duration::from_secs(30);
@@ -73,6 +82,14 @@ pub enum ImportError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The disk, where the lines of a large file lie before they are stored.
+    #[error("the lines of a large file, put in order, cannot lie in {}: {why}; they take as much room as the file", folder.display())]
+    Disk {
+        /// Where.
+        folder: PathBuf,
+        /// What the system says.
+        why: io::Error,
+    },
     /// Reading stopped in the middle.
     #[error("reading the file stopped unexpectedly")]
     Stopped,
@@ -85,8 +102,8 @@ pub struct Import {
     pub source: Source,
     /// How they are read.
     pub reading: Reading,
-    /// Where rejected rows go.
-    pub rejects_folder: PathBuf,
+    /// Where rejected rows go, and the lines of a large file while they are put in order.
+    pub folder: PathBuf,
     /// The largest share of rejected rows.
     pub max_rejects: f64,
     /// An order in the file replaces all that is stored of it.
@@ -101,8 +118,8 @@ pub struct Import {
 type Chunk<R> = (Vec<R>, bool);
 /// Takes the chunks of a file as they are read.
 type Sink<'s, R> = &'s mut dyn FnMut(Chunk<R>) -> Result<(), ImportError>;
-/// Reads the records of a file in chunks; how many orders cannot be told whole.
-type Gather<R> = fn(&Import, Sink<'_, R>) -> Result<u64, ImportError>;
+/// Reads the records of a file of so many rows in chunks; how many orders cannot be told whole.
+type Gather<R> = fn(&Import, u64, Sink<'_, R>) -> Result<u64, ImportError>;
 /// Stores a chunk in one transaction.
 type Put<R> = Box<dyn Fn(Store, Chunk<R>) -> BoxFuture<'static, Result<Stored, StoreError>> + Send + Sync>;
 
@@ -137,7 +154,8 @@ impl Import {
         // a file is no younger than its last word, and a push was written just now
         let as_of = std::fs::metadata(&self.source.path).and_then(|about| about.modified());
         let as_of = as_of.ok().map(Timestamp::from);
-        let gather: Gather<OrderLine> = if self.replace_orders { Self::whole_orders } else { Self::chunks };
+        let gather: Gather<OrderLine> =
+            if self.replace_orders { Self::whole_orders } else { Self::order_lines };
         let put: Put<OrderLine> = Box::new(move |store, (chunk, whole)| {
             async move { store.put_file(chunk, as_of, whole).await }.boxed()
         });
@@ -163,7 +181,7 @@ impl Import {
         let refused = judged.rejected as f64 > self.max_rejects * judged.read as f64;
         let (stored, torn) = match refused {
             true => Default::default(),
-            false => self.store(store, kind, (gather, put)).await?,
+            false => self.store(store, kind, judged.read, (gather, put)).await?,
         };
         Ok(ImportReport {
             kind,
@@ -186,24 +204,45 @@ impl Import {
     }
 
     fn judge<R: Record>(&self) -> Result<(Judged, Option<PathBuf>), ImportError> {
-        let mut rejects = Rejects::new(&self.rejects_folder, &file_name(&self.source.path));
+        let mut rejects = Rejects::new(&self.folder, &file_name(&self.source.path));
         let mut write = |reject| rejects.write(&reject);
         let judged = judge::<R>(&self.source, &self.reading, &mut write, &|bytes| (self.progress)(1, bytes))?;
         Ok((judged, rejects.finish().map_err(IntakeError::Rejects)?))
     }
 
     /// The file's records in its own order.
-    fn chunks<R: Record + Send>(&self, sink: Sink<'_, R>) -> Result<u64, ImportError> {
+    fn chunks<R: Record>(&self, _: u64, sink: Sink<'_, R>) -> Result<u64, ImportError> {
         let progress = |bytes| (self.progress)(2, bytes);
         read(&self.source, &self.reading, CHUNK, &progress, |chunk| sink((chunk, false)))?;
         Ok(0)
     }
 
+    fn order_lines(&self, rows: u64, sink: Sink<'_, OrderLine>) -> Result<u64, ImportError> {
+        if rows > SORTED_BEYOND { self.by_member(rows, sink) } else { self.chunks(rows, sink) }
+    }
+
+    /// The file's order lines, those of a member near each other.
+    fn by_member(&self, rows: u64, sink: Sink<'_, OrderLine>) -> Result<u64, ImportError> {
+        let disk = |why| ImportError::Disk { folder: self.folder.clone(), why };
+        let mut parts = Parts::of(&self.folder, rows as usize / PART).map_err(disk)?;
+        let size = std::fs::metadata(&self.source.path).map_or(0, |about| about.len());
+        let half = |bytes| (self.progress)(2, bytes / 2);
+        read(&self.source, &self.reading, CHUNK, &half, |chunk| parts.take(chunk).map_err(disk))?;
+        let mut handed_over = 0;
+        for chunk in parts.chunks(CHUNK).map_err(disk)? {
+            let chunk = chunk.map_err(disk)?;
+            handed_over += chunk.len() as u64;
+            sink((chunk, false))?;
+            (self.progress)(2, size / 2 + size / 2 * handed_over / rows.max(1));
+        }
+        Ok(0)
+    }
+
     /// The file's order lines, those of an order together; at last those of orders with a row that cannot be read, which
     /// may be why the file does not have a line.
-    fn whole_orders(&self, sink: Sink<'_, OrderLine>) -> Result<u64, ImportError> {
+    fn whole_orders(&self, rows: u64, sink: Sink<'_, OrderLine>) -> Result<u64, ImportError> {
         let mut orders = WholeOrders::of(&self.source, &self.reading, CHUNK)?;
-        self.chunks(&mut |(chunk, _)| orders.take(chunk).map_or(Ok(()), |whole| sink((whole, true))))?;
+        self.chunks(rows, &mut |(chunk, _)| orders.take(chunk).map_or(Ok(()), |whole| sink((whole, true))))?;
         let torn = orders.torn();
         let (whole, pieces) = orders.finish();
         for chunk in [(whole, true), (pieces, false)] {
@@ -219,29 +258,31 @@ impl Import {
         &self,
         store: &Store,
         kind: Kind,
+        rows: u64,
         ways: (Gather<R>, Put<R>),
     ) -> Result<(Stored, u64), ImportError> {
         let mut mark = None;
-        let stored = self.store_chunks(store, kind, ways, &mut mark).await;
+        let stored = self.store_chunks(store, kind, rows, ways, &mut mark).await;
         if let Some(mark) = mark {
             store.end_import(mark).await?;
         }
         stored
     }
 
-    /// Reads on one thread and stores on another, a chunk or two apart. While orders or returns come in the ledger is told
+    /// Reads on one thread and stores on another, a few chunks apart. While orders or returns come in the ledger is told
     /// so; what comes in one chunk comes at once.
     async fn store_chunks<R: Send + 'static>(
         &self,
         store: &Store,
         kind: Kind,
+        rows: u64,
         (gather, put): (Gather<R>, Put<R>),
         mark: &mut Option<ImportMark>,
     ) -> Result<(Stored, u64), ImportError> {
-        let (chunks, mut arriving) = mpsc::channel::<Chunk<R>>(2);
+        let (chunks, mut arriving) = mpsc::channel::<Chunk<R>>(1);
         let this = self.clone();
         let reader = tokio::task::spawn_blocking(move || {
-            gather(&this, &mut |chunk| chunks.blocking_send(chunk).map_err(|_| ImportError::Stopped))
+            gather(&this, rows, &mut |chunk| chunks.blocking_send(chunk).map_err(|_| ImportError::Stopped))
         });
         let (mut sum, mut marked) = (Stored::default(), None);
         let mut next = arriving.recv().await;
@@ -296,4 +337,50 @@ async fn blocking<T: Send + 'static>(
 
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use chrono::{TimeDelta, Utc};
+
+    use super::*;
+
+    #[test]
+    fn a_large_file_is_read_by_member_and_progress_moves_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("orders.csv");
+        let rows: String =
+            (0..2_000).map(|n| format!("o{n},m{},A,2026-01-0{},2\n", n * 7 % 50, n % 9 + 1)).collect();
+        std::fs::write(&path, format!("order_id,member_id,product_id,ordered_at,quantity\n{rows}")).unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let hears = seen.clone();
+        let import = Import {
+            source: Source::of(path.clone()).unwrap(),
+            reading: Reading::plain(chrono_tz::UTC, Utc::now() + TimeDelta::days(1)),
+            folder: folder.path().to_owned(),
+            max_rejects: 0.0,
+            replace_orders: false,
+            at: Utc::now(),
+            progress: Arc::new(move |pass, bytes| hears.lock().unwrap().push((pass, bytes))),
+        };
+        let gather = |how: Gather<OrderLine>| {
+            let mut lines = Vec::new();
+            how(&import, 2_000, &mut |(chunk, whole)| {
+                assert!(!whole);
+                lines.extend(chunk);
+                Ok(())
+            })
+            .unwrap();
+            lines
+        };
+        let (plain, mut by_member) = (gather(Import::order_lines), gather(Import::by_member));
+        by_member.sort_by_key(|line| line.order.as_str()[1..].parse::<u64>().unwrap());
+        assert_eq!(plain, by_member);
+        let size = std::fs::metadata(&path).unwrap().len();
+        let seen = seen.lock().unwrap().clone();
+        assert!(seen.iter().all(|(pass, bytes)| *pass == 2 && *bytes <= size), "{seen:?}");
+        assert!(seen.last().unwrap().1 + 2 > size, "{seen:?}");
+    }
 }

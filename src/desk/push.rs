@@ -118,7 +118,7 @@ pub async fn push(store: &Store, kind: Kind, body: Body, how: Intake) -> Result<
     let report = imported.map_err(|error| match error {
         ImportError::Store(error) => error.into(),
         ImportError::Intake(error) => unfit(error.into(), spool.path()),
-        ImportError::Stopped => PushError::Machine(error.to_string()),
+        ImportError::Disk { .. } | ImportError::Stopped => PushError::Machine(error.to_string()),
     })?;
     pushed(report).map_err(machine)
 }
@@ -155,7 +155,7 @@ fn import(source: Source, spool: &Path, how: Intake) -> Import {
     Import {
         source,
         reading,
-        rejects_folder: spool.to_owned(),
+        folder: spool.to_owned(),
         max_rejects: 1.0,
         replace_orders: false,
         at: how.at,

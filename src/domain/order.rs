@@ -1,14 +1,17 @@
 //! Owns order lines and how they fold into purchases (returns, gifts, kits, unpaid orders); knows nothing of forecasts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use chrono::serde::{ts_milliseconds, ts_milliseconds_option};
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 
 use super::catalog::{Catalog, Item, Level};
 use super::ids::{Day, MemberId, OrderId, ProductId, ProductKey, Timestamp};
 
 /// One line of an order as a shop's record gives it, parsed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OrderLine {
     /// The order.
     pub order: OrderId,
@@ -19,8 +22,9 @@ pub struct OrderLine {
     /// What.
     pub product: ProductId,
     /// The product's category, where the record says it.
-    pub category: Option<String>,
+    pub category: Option<Arc<str>>,
     /// When.
+    #[serde(with = "ts_milliseconds")]
     pub ordered_at: Timestamp,
     /// Pieces; negative for a return.
     pub quantity: f64,
@@ -31,6 +35,7 @@ pub struct OrderLine {
     /// False when `status` says that nothing was bought.
     pub counted: bool,
     /// When it arrived.
+    #[serde(with = "ts_milliseconds_option")]
     pub delivered_at: Option<Timestamp>,
     /// True when bought for another person.
     pub gift: bool,
@@ -69,7 +74,7 @@ pub struct OrderUpdate {
 }
 
 /// What makes an order line the same line again.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum LineIdentity {
     /// The shop numbers its lines.
     Named(String),

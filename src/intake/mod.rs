@@ -26,8 +26,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::marker::PhantomData;
 use std::mem;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc;
 
 use chrono_tz::Tz;
 
@@ -135,33 +133,23 @@ pub fn judge<R: Record>(
 }
 
 /// The second pass: hands over the good records in the file's order, `chunk` at a time; bad rows are passed over,
-/// [`judge`] has told of them. Stops at the first error of `sink`. Reading goes on in a thread of its own while `sink`
-/// works, a few chunks ahead.
-pub fn read<R: Record + Send, E: From<IntakeError>>(
+/// [`judge`] has told of them. Stops at the first error of `sink`.
+pub fn read<R: Record, E: From<IntakeError>>(
     source: &Source,
     reading: &Reading,
     chunk: usize,
     progress: &dyn Fn(u64),
     mut sink: impl FnMut(Vec<R>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (ready, chunks) = mpsc::sync_channel(CHUNKS_AHEAD);
-    let bytes = AtomicU64::new(0);
-    std::thread::scope(|scope| {
-        let bytes = &bytes;
-        scope.spawn(move || {
-            let so_far = |read| bytes.store(read, Ordering::Relaxed);
-            let hand_over = |full| ready.send(Ok(full)).is_ok();
-            if let Err(error) = gather(source, reading, chunk, &so_far, hand_over) {
-                // A sink that has failed hears no more.
-                let _ = ready.send(Err(error));
-            }
-        });
-        for full in chunks {
-            progress(bytes.load(Ordering::Relaxed));
-            sink(full?)?;
+    let mut records = Records::<R>::open(source, reading, progress)?;
+    let mut full = Vec::new();
+    while let Some(record) = records.next(R::understand)? {
+        full.extend(record.ok());
+        if full.len() >= chunk.max(1) {
+            sink(mem::take(&mut full))?;
         }
-        Ok(())
-    })
+    }
+    if full.is_empty() { Ok(()) } else { sink(full) }
 }
 
 /// One pass for those who keep no order lines: hands over the good ones as they stand in their rows, in the file's order,
@@ -182,31 +170,6 @@ pub fn each_order(
             Err(Unfit::Bad(_)) => take(Err(OrderRow::order_of(&records.row))),
             Err(Unfit::Ignored) => {}
         }
-    }
-    Ok(())
-}
-
-/// Chunks read before the sink has taken them.
-const CHUNKS_AHEAD: usize = 2;
-
-/// Hands over chunks of good records until `hand_over` wants no more.
-fn gather<R: Record>(
-    source: &Source,
-    reading: &Reading,
-    chunk: usize,
-    progress: &dyn Fn(u64),
-    hand_over: impl Fn(Vec<R>) -> bool,
-) -> Result<(), IntakeError> {
-    let mut records = Records::<R>::open(source, reading, progress)?;
-    let mut full = Vec::new();
-    while let Some(record) = records.next(R::understand)? {
-        full.extend(record.ok());
-        if full.len() >= chunk.max(1) && !hand_over(mem::take(&mut full)) {
-            return Ok(());
-        }
-    }
-    if !full.is_empty() {
-        hand_over(full);
     }
     Ok(())
 }
@@ -248,9 +211,12 @@ impl<'a, R: Record> Records<'a, R> {
         Ok(Self { rows, row: Row::default(), so_far: SoFar::new(reading, source.format), kind: PhantomData })
     }
 
-    /// How many fields of ours the file has.
+    /// How many fields of ours the file has, or has not by the word of the settings.
     fn known(&self) -> usize {
-        self.rows.layout().names.iter().filter(|names| !names.is_empty()).count()
+        let is_none =
+            |name: &str| self.so_far.reading().columns.get(name).is_some_and(|h| h.names.is_empty());
+        let names = self.rows.layout().names;
+        R::FIELDS.iter().zip(names).filter(|(field, names)| !names.is_empty() || is_none(field.name)).count()
     }
 
     /// What would read more of the file, after so many rows of it.

@@ -18,9 +18,9 @@ use crate::cli::support::parse_language;
 use crate::cli::{FAILED, USAGE};
 use crate::config::{self, ColumnHeader, Environment, Intake, Settings, is_shipped};
 use crate::daemon::real_time;
-use crate::desk::import::{Import as FileImport, ImportReport};
+use crate::desk::import::{Import as FileImport, ImportError, ImportReport};
 use crate::domain::reason::Language;
-use crate::intake::{DateFormat, Encoding, Format, Headers, Kind, Layout, Reading, Source};
+use crate::intake::{DateFormat, Encoding, Format, Headers, IntakeError, Kind, Layout, Reading, Source};
 use crate::store::Store;
 
 /// Take in orders, returns, members or products from .csv, .jsonl (also with .gz) or .xlsx files; `-` is standard input.
@@ -105,9 +105,18 @@ impl Import {
         let store = open_store(&settings).await?;
         let mut refused = false;
         for file in &self.files {
-            let report = self.import(file, &settings, &store, out).await?;
-            refused |= report.refused;
-            tell(&report, &settings.intake, *out)?;
+            match self.import(file, &settings, &store, out).await {
+                Ok(report) => {
+                    refused |= report.refused;
+                    tell(&report, &settings.intake, *out)?;
+                }
+                // what is wrong with one file keeps no other one back
+                Err(error) if self.files.len() > 1 && is_of_the_file(&error) => {
+                    refused = true;
+                    out.note(format_args!("error: {error:#}"))?;
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(if refused { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
     }
@@ -127,7 +136,7 @@ impl Import {
         let import = FileImport {
             source,
             reading: self.declare(reading(settings, kind)),
-            rejects_folder: settings.folders.data.join("rejects"),
+            folder: settings.folders.data.join("rejects"),
             max_rejects: settings.intake.max_rejects,
             replace_orders: self.replace_orders,
             at: real_time(),
@@ -264,6 +273,10 @@ fn dates(declared: config::DateFormat) -> DateFormat {
         config::DateFormat::Dmy => DateFormat::Dmy,
         config::DateFormat::Roc => DateFormat::Roc,
     }
+}
+
+fn is_of_the_file(error: &anyhow::Error) -> bool {
+    error.is::<IntakeError>() || matches!(error.downcast_ref(), Some(ImportError::Intake(_)))
 }
 
 fn tell(report: &ImportReport, intake: &Intake, out: Output) -> anyhow::Result<()> {

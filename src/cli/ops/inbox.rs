@@ -34,7 +34,7 @@ async fn import(
     let import = Import {
         source: Source::of(path)?,
         reading: reading(settings, kind),
-        rejects_folder: settings.folders.data.join("rejects"),
+        folder: settings.folders.data.join("rejects"),
         max_rejects: settings.intake.max_rejects,
         replace_orders: false,
         at: real_time(),
@@ -45,20 +45,24 @@ async fn import(
 
 fn taken(report: &ImportReport) -> Taken {
     if report.refused {
-        let why =
+        let counts =
             format!("{} of its {} rows are bad, more than max_rejects allows", report.rejected, report.read);
+        let why = told(counts, &report.hints);
         return Taken::Refused { why, rejects: report.rejects_file.clone() };
     }
     let counts = format!(
         "{} rows read, {} stored, {} replaced, {} already known, {} rejected",
         report.read, report.stored, report.replaced, report.duplicate, report.rejected
     );
-    let more = report.notes.iter().chain(&report.hints).cloned();
     Taken::Stored {
-        told: std::iter::once(counts).chain(more).collect::<Vec<_>>().join("; "),
+        told: told(counts, report.notes.iter().chain(&report.hints)),
         rejects: report.rejects_file.clone(),
         unknown_returns: report.unknown_returns,
     }
+}
+
+fn told<'a>(counts: String, more: impl IntoIterator<Item = &'a String>) -> String {
+    std::iter::once(counts).chain(more.into_iter().cloned()).collect::<Vec<_>>().join("; ")
 }
 
 /// A file is not to blame for a disk that is full, or a right that is missing.
@@ -68,6 +72,7 @@ fn failed(error: &ImportError) -> Taken {
             IntakeError::Open { .. } | IntakeError::Read { .. } | IntakeError::Rejects(_),
         )
         | ImportError::Store(_)
+        | ImportError::Disk { .. }
         | ImportError::Stopped => Taken::Failed(error.to_string()),
         ImportError::Intake(wrong) => Taken::Refused { why: wrong.to_string(), rejects: None },
     }

@@ -12,11 +12,14 @@ mod state;
 mod time;
 
 use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::hash::Hash;
+use std::sync::Arc;
 
 use super::columns::Field;
 use super::rows::{Bad, Row};
 use super::{Format, Reading};
-use crate::domain::ids::{MemberId, OrderId};
+use crate::domain::ids::{MemberId, OrderId, ProductId};
 use hanging::Above;
 use nth::Nth;
 use state::{Refunds, Words};
@@ -93,8 +96,11 @@ pub struct SoFar<'a> {
     reading: &'a Reading,
     times: Times,
     nth: Nth,
+    /// Rows of an order mostly stand together.
     order: Option<OrderId>,
-    member: Option<MemberId>,
+    members: Shared<MemberId>,
+    products: Shared<ProductId>,
+    categories: Shared<Arc<str>>,
     /// What stood in the rows above, for those that hang on them.
     above: Above,
     not_a_purchase: Words,
@@ -111,12 +117,19 @@ impl<'a> SoFar<'a> {
             times,
             nth: Nth::default(),
             order: None,
-            member: None,
+            members: Shared::default(),
+            products: Shared::default(),
+            categories: Shared::default(),
             above: Above::default(),
             not_a_purchase: Words::of(&reading.not_a_purchase),
             not_a_line: Words::of(&reading.layout.not_a_line),
             refunds: Refunds::default(),
         }
+    }
+
+    /// How the file is read.
+    pub fn reading(&self) -> &Reading {
+        self.reading
     }
 
     /// Orders of which a part was refunded.
@@ -149,11 +162,29 @@ impl<'a> SoFar<'a> {
     }
 }
 
-/// The id of that text; the last one again where it is the same, as within an order.
-fn shared<T: Clone + Borrow<str> + for<'t> From<&'t str>>(last: &mut Option<T>, text: &str) -> T {
-    match last {
-        Some(id) if (*id).borrow() == text => id.clone(),
-        _ => last.insert(text.into()).clone(),
+/// Texts that many rows name: all have the same copy, which is made, compared and dropped once.
+struct Shared<T>(HashSet<T>);
+
+impl<T> Default for Shared<T> {
+    fn default() -> Self {
+        Self(HashSet::new())
+    }
+}
+
+impl<T: Clone + Hash + Eq + Borrow<str> + for<'t> From<&'t str>> Shared<T> {
+    /// Beyond so many it starts anew.
+    const MOST: usize = 50_000;
+
+    fn of(&mut self, text: &str) -> T {
+        if let Some(known) = self.0.get(text) {
+            return known.clone();
+        }
+        if self.0.len() >= Self::MOST {
+            self.0.clear();
+        }
+        let new = T::from(text);
+        self.0.insert(new.clone());
+        new
     }
 }
 

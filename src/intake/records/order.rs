@@ -1,6 +1,6 @@
 //! Owns how a row becomes an order line; knows nothing of files.
 
-use super::{CATEGORY, MEMBER_ID, ORDER_ID, PRODUCT_ID, Record, SoFar, Unfit, cell, contact, of, shared};
+use super::{CATEGORY, MEMBER_ID, ORDER_ID, PRODUCT_ID, Record, SoFar, Unfit, cell, contact, of};
 use crate::domain::ids::Timestamp;
 use crate::domain::order::{LineIdentity, OrderLine};
 use crate::intake::columns::Field;
@@ -98,7 +98,7 @@ impl<'r> OrderRow<'r> {
             member: of("member_id", cell::id(member))?,
             product: of("product_id", cell::id(product))?,
             ordered_at: of("ordered_at", so_far.times.past(ordered.unwrap_or_default()))?,
-            quantity: of("quantity", cell::number(quantity))?.unwrap_or(1.0),
+            quantity: of("quantity", cell::pieces(quantity))?.unwrap_or(1.0),
             unit_price: of("unit_price", cell::money(price))?,
             delivered_at: of("delivered_at", delivered.map(|c| so_far.times.past(c)).transpose())?,
             gift: of("gift", cell::boolean(gift))?.unwrap_or(false),
@@ -119,10 +119,13 @@ impl<'r> OrderRow<'r> {
         let line = self.line.map(|name| LineIdentity::Named(name.to_owned()));
         OrderLine {
             line: line.unwrap_or_else(|| LineIdentity::Nth(so_far.nth.next((self.order, self.product)))),
-            order: shared(&mut so_far.order, self.order),
-            member: shared(&mut so_far.member, self.member),
-            product: self.product.into(),
-            category: self.category.map(str::to_owned),
+            order: match &so_far.order {
+                Some(last) if last.as_str() == self.order => last.clone(),
+                _ => so_far.order.insert(self.order.into()).clone(),
+            },
+            member: so_far.members.of(self.member),
+            product: so_far.products.of(self.product),
+            category: self.category.map(|category| so_far.categories.of(category)),
             ordered_at: self.ordered_at,
             quantity: self.quantity,
             unit_price: self.unit_price,

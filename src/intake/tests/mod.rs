@@ -36,18 +36,18 @@ impl<R> Taken<R> {
     }
 }
 
-fn take<R: Record + Send>(name: &str, bytes: impl AsRef<[u8]>) -> Result<Taken<R>, IntakeError> {
+fn take<R: Record>(name: &str, bytes: impl AsRef<[u8]>) -> Result<Taken<R>, IntakeError> {
     take_with(name, bytes.as_ref(), &reading())
 }
 
-fn take_with<R: Record + Send>(name: &str, bytes: &[u8], reading: &Reading) -> Result<Taken<R>, IntakeError> {
+fn take_with<R: Record>(name: &str, bytes: &[u8], reading: &Reading) -> Result<Taken<R>, IntakeError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).unwrap();
     take_from(&Source::of(path).unwrap(), reading)
 }
 
-fn take_from<R: Record + Send>(source: &Source, reading: &Reading) -> Result<Taken<R>, IntakeError> {
+fn take_from<R: Record>(source: &Source, reading: &Reading) -> Result<Taken<R>, IntakeError> {
     let mut rejects = Vec::new();
     let judged = judge::<R>(
         source,
@@ -69,7 +69,7 @@ fn take_from<R: Record + Send>(source: &Source, reading: &Reading) -> Result<Tak
     Ok(Taken { judged, rejects, records })
 }
 
-fn problem<R: Record + Send>(name: &str, bytes: impl AsRef<[u8]>) -> String {
+fn problem<R: Record>(name: &str, bytes: impl AsRef<[u8]>) -> String {
     take::<R>(name, bytes).err().expect("the file should not be taken").to_string()
 }
 

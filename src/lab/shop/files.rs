@@ -86,7 +86,7 @@ fn order(line: &OrderLine) -> [String; 10] {
         line.order.to_string(),
         line.member.to_string(),
         line.product.to_string(),
-        line.category.clone().unwrap_or_default(),
+        line.category.as_deref().unwrap_or_default().to_owned(),
         time(line.ordered_at),
         line.quantity.to_string(),
         line.unit_price.map_or_else(String::new, |price| price.to_string()),

@@ -95,7 +95,7 @@ fn line(thing: &Bought<'_>, order: OrderId, nth: LineIdentity, today: NaiveDate)
         line: nth,
         member: thing.member.clone(),
         product: thing.ware.id.into(),
-        category: Some(thing.ware.category.to_owned()),
+        category: Some(thing.ware.category.into()),
         ordered_at: thing.at,
         quantity: sign * f64::from(thing.pieces),
         unit_price: Some(f64::from(thing.ware.price)),

@@ -193,7 +193,7 @@ impl Past {
     }
 }
 
-fn each<R: Record + Send>(
+fn each<R: Record>(
     file: &Source,
     how: &Reading,
     progress: &dyn Fn(u64),

@@ -12,7 +12,7 @@ use crate::domain::ids::{MemberId, OrderId, ProductKey, Timestamp};
 use crate::domain::order::{Line, OrderLine};
 use crate::store::catalog::BUMP;
 use crate::store::forget::{ForgetKey, beside, forgot_anyone, forgotten_among, gate, texts};
-use crate::store::history::{LineRow, RELEASE, Stored, fold, stale, wake_buyers};
+use crate::store::history::{LineRow, RELEASE, Stored, fold, stale, taken_back, told_again, wake_buyers};
 use crate::store::rows::address;
 use crate::store::updates::{StoredLine, Word, keep_untold};
 use crate::store::value::{Dialect, Row, Statement, Value};
@@ -78,6 +78,9 @@ impl Postgres {
         stored.removed = stale.len() as u64;
         let gone = [stale.iter().map(|l| l.order).collect(), stale.iter().map(|l| l.line).collect()];
         execute_all(&tx, &[Statement::new(REMOVE, gone.into())]).await?;
+        if !word.whole {
+            execute_all(&tx, &take_back(&tx, &lines).await?).await?;
+        }
         let mut changed = put(&tx, columns, lines.len() as u64, &mut stored).await?;
         changed.extend(members(one(&tx, REACH, emails.into()).await?)?);
         wake(&tx, changed.union(&moved).copied().collect(), &classed, news).await?;
@@ -206,6 +209,16 @@ async fn settle(
     Ok([stale(stored, rows), former].concat())
 }
 
+/// What came back by the rows' own word did not come back by that of returns files too.
+async fn take_back(tx: &Transaction<'_>, lines: &[LineRow]) -> Result<Vec<Statement>, StoreError> {
+    let orders = taken_back(lines);
+    if orders.is_empty() {
+        return Ok(Vec::new());
+    }
+    let stored = rows(tx, &[StoredLine::of(Dialect::Postgres, orders.into_iter())]).await?.pop();
+    Ok(told_again(&StoredLine::read(stored.unwrap_or_default())?, lines))
+}
+
 /// Lines with keys for ids.
 struct Named {
     rows: Vec<LineRow>,
@@ -278,7 +291,9 @@ async fn dictionary(
 
 /// Gives products without a category the first one that a line names; which these were.
 async fn classify(tx: &Transaction<'_>, lines: &[OrderLine]) -> Result<HashMap<String, i64>, StoreError> {
-    let named = |l: &OrderLine| Some((l.product.to_string(), l.category.clone().filter(|c| !c.is_empty())?));
+    let named = |l: &OrderLine| {
+        Some((l.product.to_string(), l.category.as_deref().filter(|c| !c.is_empty())?.to_owned()))
+    };
     let named: BTreeMap<String, String> = lines.iter().rev().filter_map(named).collect();
     let unclassed = "SELECT key, id FROM product WHERE id = ANY($1) AND category_key IS NULL ORDER BY id";
     let (mut ids, mut categories, mut keys) = (Vec::new(), Vec::new(), HashMap::new());

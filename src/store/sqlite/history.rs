@@ -10,10 +10,10 @@ use crate::domain::order::OrderLine;
 use crate::store::StoreError;
 use crate::store::catalog::{self, BUMP};
 use crate::store::forget::{ForgetKey, forgot_anyone, gate};
-use crate::store::history::{LineRow, RELEASE, Stored, fold, stale, wake_buyers};
+use crate::store::history::{LineRow, RELEASE, Stored, fold, stale, taken_back, told_again, wake_buyers};
 use crate::store::rows::address;
 use crate::store::updates::{Fence, StoredLine, Word, keep_untold};
-use crate::store::value::{Dialect, Statement};
+use crate::store::value::{Dialect, Statement, Value};
 
 /// Ids that may be kept in memory; beyond that it starts anew.
 const KNOWN: usize = 200_000;
@@ -51,10 +51,11 @@ impl Sqlite {
             }
             let (mut rows, mut stored) = fold(kept);
             (stored.ignored, stored.outdated) = (ignored, outdated);
-            if word.whole {
-                stored.removed = chunk.settle(&mut rows, word.fence.as_ref())?;
+            match word.whole {
+                true => stored.removed = chunk.settle(&mut rows, word.fence.as_ref())?,
+                false => chunk.take_back(&rows)?,
             }
-            chunk.put(rows, &mut stored)?;
+            chunk.put(&rows, &mut stored)?;
             chunk.finish()?;
             Ok(Some(stored))
         })
@@ -88,9 +89,11 @@ struct Chunk<'t> {
     /// Lines of such orders.
     outdated: u64,
     orders: HashMap<OrderId, Option<i64>>,
-    last: Option<(OrderId, Option<i64>)>,
-    new_orders: HashSet<i64>,
-    new_products: HashSet<i64>,
+    last_order: Option<(OrderId, Option<i64>)>,
+    last_member: Option<(MemberId, i64)>,
+    /// The first key of an order, and of a product, that came with it: keys only grow.
+    new_orders: Option<i64>,
+    new_products: Option<i64>,
     /// Products known before that have come into a category.
     classed: Vec<i64>,
     /// Members whose address was looked at.
@@ -110,9 +113,10 @@ impl<'t> Chunk<'t> {
             as_of: word.as_of.map(|at| at.timestamp_millis()),
             outdated: 0,
             orders: HashMap::new(),
-            last: None,
-            new_orders: HashSet::new(),
-            new_products: HashSet::new(),
+            last_order: None,
+            last_member: None,
+            new_orders: None,
+            new_products: None,
             classed: Vec::new(),
             addressed: HashSet::new(),
             news: false,
@@ -140,6 +144,16 @@ impl<'t> Chunk<'t> {
     }
 
     fn member(&mut self, id: &MemberId) -> Result<Option<i64>, StoreError> {
+        // most lines are of the same member as the one before
+        if let Some((_, key)) = self.last_member.as_ref().filter(|(last, _)| last == id) {
+            return Ok(Some(*key));
+        }
+        let key = self.known_member(id)?;
+        self.last_member = key.map(|key| (id.clone(), key));
+        Ok(key)
+    }
+
+    fn known_member(&mut self, id: &MemberId) -> Result<Option<i64>, StoreError> {
         if let Some(key) = self.known.members.get(id) {
             return Ok(Some(*key));
         }
@@ -174,12 +188,11 @@ impl<'t> Chunk<'t> {
     }
 
     fn order(&mut self, id: &OrderId) -> Result<Option<i64>, StoreError> {
-        // most lines are of the same order as the one before
-        if let Some((_, key)) = self.last.as_ref().filter(|(last, _)| last == id) {
+        if let Some((_, key)) = self.last_order.as_ref().filter(|(last, _)| last == id) {
             return Ok(*key);
         }
         let key = self.known_order(id)?;
-        self.last = Some((id.clone(), key));
+        self.last_order = Some((id.clone(), key));
         Ok(key)
     }
 
@@ -191,7 +204,7 @@ impl<'t> Chunk<'t> {
         let key =
             match self.insert("INSERT INTO orders (id) VALUES (?1) ON CONFLICT DO NOTHING", id.as_str())? {
                 Some(key) => {
-                    self.new_orders.insert(key);
+                    self.new_orders.get_or_insert(key);
                     Some(key)
                 }
                 None => {
@@ -214,7 +227,7 @@ impl<'t> Chunk<'t> {
             let sql = "UPDATE product SET category_key = ?2 WHERE key = ?1 AND category_key IS NULL";
             if self.tx.prepare_cached(sql)?.execute(params![key, label])? > 0 {
                 self.news = true;
-                self.classed.extend((!self.new_products.contains(&key)).then_some(key));
+                self.classed.extend((!is_new(self.new_products, key)).then_some(key));
             }
             self.known.products.insert(id.clone(), (key, true));
         }
@@ -229,7 +242,7 @@ impl<'t> Chunk<'t> {
         )?;
         if new {
             self.news = true;
-            self.new_products.insert(key);
+            self.new_products.get_or_insert(key);
         }
         self.known.products.insert(id.clone(), (key, false));
         Ok((key, false))
@@ -266,7 +279,7 @@ impl<'t> Chunk<'t> {
 
     /// Removes what the orders of the chunk no longer have; how many lines.
     fn settle(&mut self, rows: &mut [LineRow], fence: Option<&Fence>) -> Result<u64, StoreError> {
-        let known = self.orders.values().flatten().copied().filter(|order| !self.new_orders.contains(order));
+        let known = self.orders.values().flatten().copied().filter(|order| !is_new(self.new_orders, *order));
         let ask = |statement| StoredLine::read(self::rows(self.tx, &statement)?);
         let stored = ask(StoredLine::of(Dialect::Sqlite, known))?;
         let mut former = Vec::new();
@@ -283,16 +296,26 @@ impl<'t> Chunk<'t> {
         Ok(stale.len() as u64)
     }
 
+    /// What came back by the rows' own word did not come back by that of returns files too.
+    fn take_back(&self, rows: &[LineRow]) -> Result<(), StoreError> {
+        let orders = taken_back(rows).into_iter().filter(|order| !is_new(self.new_orders, *order));
+        let orders: Vec<i64> = orders.collect();
+        if orders.is_empty() {
+            return Ok(());
+        }
+        let stored = self::rows(self.tx, &StoredLine::of(Dialect::Sqlite, orders.into_iter()))?;
+        execute_all(self.tx, &told_again(&StoredLine::read(stored)?, rows)).map(drop)
+    }
+
     /// Writes the lines, and notes whom that concerns. Those of a new order cannot stand there yet: they go in together.
-    fn put(&mut self, rows: Vec<LineRow>, stored: &mut Stored) -> Result<(), StoreError> {
-        let (new, known): (Vec<_>, Vec<_>) =
-            rows.into_iter().partition(|row| self.new_orders.contains(&row.order));
+    fn put(&mut self, rows: &[LineRow], stored: &mut Stored) -> Result<(), StoreError> {
+        let (new, known): (Vec<_>, Vec<_>) = rows.iter().partition(|row| is_new(self.new_orders, row.order));
         let (groups, rest) = new.split_at(new.len() / TOGETHER * TOGETHER);
         insert(self.tx, groups, TOGETHER)?;
         insert(self.tx, rest, 1)?;
         stored.stored += new.len() as u64;
         self.woken.extend(new.iter().map(|row| row.member));
-        known.iter().try_for_each(|row| self.replace(row, stored))
+        known.into_iter().try_for_each(|row| self.replace(row, stored))
     }
 
     /// Writes a line that may stand there already, unless it says the same.
@@ -301,7 +324,7 @@ impl<'t> Chunk<'t> {
             self.tx.prepare_cached("SELECT member FROM line WHERE order_key = ?1 AND line = ?2")?;
         let before: Option<i64> = find.query_row([row.order, row.line], |found| found.get(0)).optional()?;
         let Some(before) = before else {
-            insert(self.tx, std::slice::from_ref(row), 1)?;
+            insert(self.tx, &[row], 1)?;
             stored.stored += 1;
             self.woken.insert(row.member);
             return Ok(());
@@ -324,13 +347,11 @@ impl<'t> Chunk<'t> {
 
     /// Wakes those concerned, and says that the catalog has grown.
     fn finish(self) -> Result<(), StoreError> {
-        let mut wake =
-            self.tx.prepare_cached("UPDATE member SET wake_at = 0 WHERE key = ?1 AND wake_at IS NOT 0")?;
-        let mut release = self.tx.prepare_cached(&format!("{RELEASE} AND member = ?1"))?;
-        for member in &self.woken {
-            wake.execute([member])?;
-            release.execute([member])?;
-        }
+        let woken: Value = self.woken.iter().copied().collect();
+        let any = Dialect::Sqlite.any("$1");
+        let wake = format!("UPDATE member SET wake_at = 0 WHERE key {any} AND wake_at IS NOT 0");
+        let release = format!("{RELEASE} AND member {any}");
+        execute_all(self.tx, &[wake, release].map(|sql| Statement::new(sql, vec![woken.clone()])))?;
         if !self.classed.is_empty() {
             execute_all(self.tx, &wake_buyers(Dialect::Sqlite, &self.classed))?;
         }
@@ -343,8 +364,13 @@ impl<'t> Chunk<'t> {
     }
 }
 
+/// True of a key from the first new one on.
+fn is_new(first: Option<i64>, key: i64) -> bool {
+    first.is_some_and(|first| key >= first)
+}
+
 /// Inserts so many rows with one statement; none stands there already, so that nothing need be kept for undoing it alone.
-fn insert(tx: &Transaction<'_>, rows: &[LineRow], together: usize) -> rusqlite::Result<()> {
+fn insert(tx: &Transaction<'_>, rows: &[&LineRow], together: usize) -> rusqlite::Result<()> {
     let places = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; together].join(", ");
     let mut statement = tx.prepare_cached(&format!(
         "INSERT OR ROLLBACK INTO line (member, order_key, line, product, at, quantity, unit_price, status, counted, \

@@ -12,6 +12,7 @@ cases! {
     returns_of_what_is_not_known_are_told
     returns_of_other_days_are_other_returns
     what_an_order_says_came_back_is_not_told_again
+    what_an_order_says_later_came_back_was_told_before
     a_replaced_order_has_its_new_lines_alone
     the_address_of_an_order_reaches_its_member
     a_category_wakes_whoever_bought_the_product
@@ -105,6 +106,35 @@ async fn what_an_order_says_came_back_is_not_told_again(place: Place) {
     assert_eq!(quantities(&store, "m").await, [3.0, -1.0, -1.0]);
 }
 
+async fn what_an_order_says_later_came_back_was_told_before(place: Place) {
+    let store = place.open().await;
+    let bought = OrderLine { quantity: 5.0, ..line("1", "m", "A", 0) };
+    let own = |name: &str, quantity| OrderLine {
+        line: LineIdentity::Named(name.to_owned()),
+        quantity,
+        ..line("1", "m", "A", 5)
+    };
+    let on = |n, quantity| Return { at: Some(day(n)), ..back("1", "A", Some(quantity)) };
+    store.put_orders(vec![bought.clone(), line("2", "n", "A", 0)]).await.unwrap();
+    store.put_returns(vec![on(5, 1.0), on(7, 2.0), back("2", "A", Some(1.0))]).await.unwrap();
+    let stored = async || {
+        let mut stored = quantities(&store, "m").await;
+        stored.sort_by(f64::total_cmp);
+        stored
+    };
+    asleep(&store).await;
+    for again in [vec![own("x", -1.0)], vec![own("x", -1.0)], vec![bought, own("x", -1.0)]] {
+        store.put_orders(again).await.unwrap();
+        assert_eq!(stored().await, [-1.0, -1.0, -1.0, 5.0], "two returns, and what the order says itself");
+    }
+    assert_eq!(awake(&store, day(9)).await.len(), 1);
+    store.put_orders(vec![own("x", -2.0), own("y", -2.0)]).await.unwrap();
+    assert_eq!(stored().await, [-2.0, -2.0, 5.0], "more than returns told");
+    let told = store.put_returns(vec![on(5, 1.0), on(7, 2.0)]).await.unwrap();
+    assert_eq!(told, Stored { duplicate: 2, ..Stored::default() });
+    assert_eq!(quantities(&store, "n").await, [2.0, -1.0], "that of another order");
+}
+
 async fn a_replaced_order_has_its_new_lines_alone(place: Place) {
     let store = place.open().await;
     let old =
@@ -163,7 +193,7 @@ async fn a_category_wakes_whoever_bought_the_product(place: Place) {
         .await
         .unwrap();
     asleep(&store).await;
-    let classed = OrderLine { category: Some("coffee".to_owned()), ..line("4", "new", "A", 0) };
+    let classed = OrderLine { category: Some("coffee".into()), ..line("4", "new", "A", 0) };
     store.put_orders(vec![classed]).await.unwrap();
     let mut woken = awake(&store, day(9)).await;
     woken.sort();

@@ -144,7 +144,7 @@ fn line(member: &MemberId, what: (&str, &str), n: u32, ordered_at: Timestamp) ->
         line: LineIdentity::Nth(0),
         member: member.clone(),
         product: ProductId::from(what.0),
-        category: Some(what.1.to_owned()),
+        category: Some(what.1.into()),
         ordered_at,
         quantity: 1.0,
         unit_price: None,
