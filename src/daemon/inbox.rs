@@ -22,6 +22,8 @@ use crate::intake::Kind;
 const INBOX_TURN: Duration = Duration::from_secs(2);
 /// How often returns are tried again whose orders are not known; at once when another file was stored.
 const AGAIN: Duration = Duration::from_secs(60);
+/// How long a single pass waits for files that are being written.
+const REST: Duration = Duration::from_secs(60);
 /// How long returns wait for their orders.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
@@ -116,6 +118,23 @@ impl Inbox {
     /// The inbox that this folder is.
     pub fn new(folder: PathBuf, take: Take) -> Self {
         Self { folder, take, waiting: Mutex::default() }
+    }
+
+    /// Waits until the files that lie there now can be taken in: one of them may say who need not be written to.
+    pub(super) async fn rest(&self) {
+        let until = Instant::now() + REST;
+        loop {
+            let folder = self.folder.clone();
+            let Ok(Some(sweep)) = blocking(move || Sweep::of(&folder)).await else { return };
+            let Some(fresh) = sweep.found.iter().find(|found| !found.is_quiet()) else { return };
+            if Instant::now() >= until {
+                tracing::warn!(file = fresh.name(), "it is still being written: the pass goes on without it");
+                return;
+            }
+            tracing::info!(file = fresh.name(), "it was written a moment ago: waiting until it is whole");
+            drop(sweep);
+            tokio::time::sleep(INBOX_TURN).await;
+        }
     }
 
     /// Takes in every file that is whole. In a fleet one process at a time does. What is wrong with one file keeps no other
@@ -245,6 +264,22 @@ mod tests {
         assert_eq!(told, "members-1.csv cannot be taken in for now: the disk is full");
         assert!(lies("members-1.csv") && lies("done/members-2.csv") && lies("done/orders.csv"));
         assert!(lies("orders-new.csv"), "its writer may only make a pause");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_single_pass_rests_for_files_that_are_being_written_and_not_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let inbox = inbox(folder.path(), |_, _| stored(0));
+        let rested = async || {
+            let started = Instant::now();
+            inbox.rest().await;
+            started.elapsed()
+        };
+        lay(folder.path(), "orders.csv", 60);
+        assert_eq!(rested().await, Duration::ZERO);
+        // time stands still for files: this one stays as young as it is
+        lay(folder.path(), "orders-2.csv", 1);
+        assert!((REST..REST + INBOX_TURN).contains(&rested().await));
     }
 
     #[tokio::test]

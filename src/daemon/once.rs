@@ -53,10 +53,14 @@ pub async fn run_once(
 
 async fn pass(parts: Arc<Parts>, stop: CancellationToken) -> anyhow::Result<OnceSummary> {
     let started = tokio::time::Instant::now();
-    if let Some(inbox) = &parts.inbox
-        && let Err(error) = inbox.look().await
-    {
-        tracing::error!(%error, "the pass goes on without it");
+    if let Some(inbox) = &parts.inbox {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = inbox.rest() => {}
+        }
+        if let Err(error) = inbox.look().await {
+            tracing::error!(%error, "the pass goes on without it");
+        }
     }
     keeper::look_at_feed(&parts).await.context("the ledger does not answer")?;
     restored::take_over(&parts).await.context("the ledger does not answer")?;

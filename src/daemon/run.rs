@@ -158,6 +158,9 @@ async fn learn_when_due(parts: &Arc<Parts>) -> anyhow::Result<()> {
     }
     let started = tokio::time::Instant::now();
     let learnt = learn(&parts.store, &knowledge.rules, knowledge.zone, now).await?;
+    if learnt.lines == 0 {
+        return Ok(());
+    }
     tracing::info!(
         lines = learnt.lines,
         pairs = learnt.pairs,

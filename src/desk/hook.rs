@@ -66,7 +66,9 @@ pub async fn hear(
             let at = at.or(sent).map_or(now, |at| at.min(now));
             let replaced = store.void_order(&number, order.as_ref(), at, status).await?;
             let Some((order, _)) = store.order_by_number(&number).await? else {
-                return Ok(Heard::ignored("the order is not known"));
+                return Ok(Heard::ignored(
+                    "the order is not known; should an older word of it come, it does not count",
+                ));
             };
             Heard { order: Some(order), replaced, ..Heard::default() }
         }

@@ -128,7 +128,8 @@ impl Store {
 
     /// Counts the order that the shop's webhooks call so as none, with this status, unless the shop changed it later;
     /// wakes whose it was and releases their holds. Where no webhook told of it before, it is the `order` of that name.
-    /// How many lines no longer count.
+    /// Where nothing is known of it, what is told of it later and is older does not count either. How many lines no longer
+    /// count.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -141,11 +142,14 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let name = "UPDATE orders SET number = $1 WHERE id = $2 AND number IS NULL \
             AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.number = $1)";
+        let unknown = "INSERT INTO orders (id, number, changed_at) SELECT $2, $1, $3 \
+            WHERE NOT EXISTS (SELECT 1 FROM orders WHERE number = $1) ON CONFLICT DO NOTHING";
         let claim = "UPDATE orders SET changed_at = $2 WHERE number = $1 AND (changed_at IS NULL OR changed_at <= $2)";
         let own = "order_key IN (SELECT key FROM orders WHERE number = $1 AND changed_at = $2) AND counted";
         let of = |sql: String| Statement::new(sql, values![number, at]);
         let script = vec![
             Statement::new(name, values![number, order.map(OrderId::as_str)]),
+            Statement::new(unknown, values![number, order.map_or(number, OrderId::as_str), at]),
             of(claim.to_owned()),
             of(format!("UPDATE member SET wake_at = 0 WHERE key IN (SELECT member FROM line WHERE {own})")),
             of(format!("{RELEASE} AND member IN (SELECT member FROM line WHERE {own})")),

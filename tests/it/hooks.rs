@@ -256,7 +256,24 @@ async fn an_order_of_woocommerce_lives_and_is_deleted_and_restored() {
         assert_eq!(lines(&house, AMY).await, [beans(2.0, counted)], "{status}");
     }
     let (_, answer) = woocommerce(&daemon, "order.deleted", &json!({"id": 8})).await;
-    assert_eq!((counts(&answer), &answer["because"]), ([0, 0, 0, 0, 1], &json!("the order is not known")));
+    assert_eq!(
+        (counts(&answer), &answer["because"]),
+        (
+            [0, 0, 0, 0, 1],
+            &json!("the order is not known; should an older word of it come, it does not count")
+        )
+    );
+    let late = |at| {
+        let mut order = order(minutes(at), "completed");
+        (order["id"], order["number"]) = (json!(8), json!("8"));
+        order["billing"]["email"] = json!("bob@shop.example");
+        order
+    };
+    for (at, expected) in [(-1, [0, 0, 0, 0, 1]), (2, [1, 0, 0, 0, 0])] {
+        let (_, answer) = woocommerce(&daemon, "order.created", &late(at)).await;
+        assert_eq!(counts(&answer), expected, "made before it was deleted, and restored since: {answer}");
+    }
+    woocommerce(&daemon, "order.updated", &late(3)).await;
     let (_, answer) = woocommerce(&daemon, "order.deleted", &json!({"id": 727})).await;
     assert_eq!((&answer["order"], counts(&answer)), (&json!("727"), [0, 1, 0, 0, 0]), "{answer}");
     let (_, answer) = woocommerce(&daemon, "order.updated", &order(minutes(-6), "completed")).await;

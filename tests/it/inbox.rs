@@ -65,22 +65,27 @@ async fn files_dropped_into_the_inbox_are_taken_in_once() {
 
     let bad = "order_id,member_id,product_id,ordered_at\nx1,m9,A,never\nx2,m9,A,2026-03-01\n";
     drop_in(&house, "orders-bad.csv", bad);
+    let mdy = "order_id,member_id,product_id,ordered_at\nx1,m9,A,03/25/2026\nx2,m9,A,03/26/2026\n";
+    drop_in(&house, "orders-mdy.csv", mdy);
     drop_in(&house, "notes.txt", "hello");
     drop_in(&house, "members.csv", "name,amy@shop.example\n");
-    for refused in ["orders-bad.csv", "orders-bad.csv.rejects.csv", "notes.txt", "members.csv"] {
+    for refused in
+        ["orders-bad.csv", "orders-bad.csv.rejects.csv", "orders-mdy.csv", "notes.txt", "members.csv"]
+    {
         eventually(refused, async || lies(&format!("refused/{refused}"))).await;
     }
     for (file, part) in [
         ("orders-bad.csv", "1 of its 2 rows are bad"),
         ("notes.txt", "its name does not begin"),
         ("members.csv", "columns found: name, amy@shop.example"),
+        ("orders-mdy.csv", "set date_format = \"mdy\""),
     ] {
         let why = std::fs::read_to_string(house.path(&format!("inbox/refused/{file}.why.txt"))).unwrap();
         assert!(why.contains(part), "{part} in {why}");
     }
     let log = daemon.log();
     assert!(log.contains("refused") && !log.contains("never") && !log.contains("amy@"), "no row is in {log}");
-    for (result, files) in [("refused", 3), ("done", 4)] {
+    for (result, files) in [("refused", 4), ("done", 4)] {
         let line = format!("replenish_inbox_total{{result=\"{result}\"}} {files}");
         eventually(&line, async || daemon.measures(&line).await).await;
     }

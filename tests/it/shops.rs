@@ -240,6 +240,13 @@ fn a_preset_of_ones_own_lies_beneath_the_settings() {
     house.write("orders.csv", "number,wer,who,product_id,ordered_at\n1,m1,x,A,2025-01-01\n");
     assert_eq!(count(&house.json(&["import", "orders", "orders.csv"]), &["stored"]), [1]);
     assert_eq!(house.run(&["forecast", "--member", "m1"]).code, 0, "the settings' own column counts");
+    // a preset may take columns away: that counts as knowing them
+    let took = "[intake.orders]\ndate_format = \"roc\"\n[intake.orders.columns]\nquantity = []\ngift = []\n";
+    house.write("took.toml", took);
+    house.write("roc.csv", "order_id,wer,product_id,ordered_at,quantity,gift\n7,m1,A,114/01/01,9,?\n");
+    let told = house.json(&["import", "orders", "roc.csv", "--preset", "took.toml"]);
+    assert_eq!(count(&told, &["stored", "rejected"]), [1, 0], "{told}");
+    assert_eq!(told["unknown_columns"], serde_json::json!(["quantity", "gift"]), "{told}");
     house.write("mine.toml", "[intake.orders.colums]\nx = 1\n[shop]\nname = \"x\"\n");
     let told = house.run(&["check"]);
     assert!(told.code == 78, "{}{}", told.out, told.err);

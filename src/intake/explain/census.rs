@@ -64,8 +64,8 @@ pub struct Census {
     orders: HashSet<u64>,
     members: HashSet<u64>,
     products: HashSet<u64>,
-    /// Categories and groups.
-    labels: HashSet<u64>,
+    categories: HashSet<u64>,
+    has_groups: bool,
     /// The last day on which a member bought an item.
     bought: HashMap<u64, Day>,
     span: Option<(Timestamp, Timestamp)>,
@@ -89,7 +89,8 @@ impl Census {
             orders: HashSet::new(),
             members: HashSet::new(),
             products: HashSet::new(),
-            labels: HashSet::new(),
+            categories: HashSet::new(),
+            has_groups: false,
             bought: HashMap::new(),
             span: None,
             not_a_purchase: 0,
@@ -103,7 +104,7 @@ impl Census {
 
     /// True when a record names a category or a group.
     pub fn has_labels(&self) -> bool {
-        !self.labels.is_empty()
+        self.has_groups || !self.categories.is_empty()
     }
 
     /// The figures.
@@ -113,7 +114,7 @@ impl Census {
             orders: some(self.orders.len()),
             members: some(self.members.len()),
             products: some(self.products.len()),
-            categories: some(self.labels.len()),
+            categories: some(self.categories.len()),
             not_a_purchase: Some(self.not_a_purchase).filter(|count| *count > 0),
             from: self.span.map(|(from, _)| Day::of(from, self.zone)),
             to: self.span.map(|(_, to)| Day::of(to, self.zone)),
@@ -157,7 +158,7 @@ impl Counted for OrderLine {
         census.orders.insert(print(self.order.as_str()));
         census.members.insert(print(self.member.as_str()));
         census.products.insert(print(self.product.as_str()));
-        census.labels.extend(self.category.as_deref().map(print));
+        census.categories.extend(self.category.as_deref().map(print));
         census.stretch(self.ordered_at);
         if let Some(status) = &self.status {
             census.hear(status, self.counted);
@@ -207,8 +208,9 @@ impl Counted for ProductRecord {
     fn count(&self, census: &mut Census) {
         census.records += 1;
         census.products.insert(print(self.id.as_str()));
-        let labels = [&self.category, &self.group].into_iter().flatten();
-        census.labels.extend(labels.filter(|label| !label.is_empty()).map(|label| print(label.as_str())));
+        let said = |label: &Option<String>| label.as_deref().filter(|label| !label.is_empty()).map(print);
+        census.categories.extend(said(&self.category));
+        census.has_groups |= said(&self.group).is_some();
     }
 
     fn missing(census: &Census) -> Vec<Missing> {

@@ -6,6 +6,8 @@ use crate::domain::reason::Language;
 /// What is missing to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Missing {
+    /// Nothing but a header.
+    Rows,
     /// No row that could be kept.
     Records,
     /// No category, and no group.
@@ -50,6 +52,7 @@ impl Missing {
 
     fn english(&self) -> String {
         match self {
+            Missing::Rows => "no rows: the file holds a header and nothing beneath it".to_owned(),
             Missing::Records => "no row can be kept: see the reasons above".to_owned(),
             Missing::Categories => {
                 "no category: without categories or groups, here or in a products file, each product \
@@ -73,6 +76,7 @@ impl Missing {
 
     fn chinese(&self) -> String {
         match self {
+            Missing::Rows => "沒有資料列：檔案只有標題".to_owned(),
             Missing::Records => "沒有可保留的資料列，原因見上".to_owned(),
             Missing::Categories => {
                 "沒有分類：若訂單檔與商品檔都沒有分類或群組，每個商品自成一個品項，以分類為對象的規則不會有結果".to_owned()

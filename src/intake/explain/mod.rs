@@ -113,7 +113,11 @@ pub fn explain<R: Counted>(
         rejected: reasons.rows(),
         ignored,
         reasons: reasons.sorted(),
-        missing: if census.records == 0 { vec![Missing::Records] } else { R::missing(&census) },
+        missing: match (read, census.records) {
+            (0, _) => vec![Missing::Rows],
+            (_, 0) => vec![Missing::Records],
+            _ => R::missing(&census),
+        },
         figures: census.figures(),
         hints,
     })

@@ -96,7 +96,20 @@ fn first<const N: usize>(texts: [Option<Text>; N]) -> Option<String> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Bad> {
-    serde_json::from_slice(body).map_err(|error| format!("is not what the topic promises: {error}"))
+    serde_json::from_slice(body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        format!("is not what the topic promises{} at line {line} column {column}", wanted(&error.to_string()))
+    })
+}
+
+/// What was wanted in its place; what stands there may be anybody's name.
+fn wanted(error: &str) -> String {
+    let (what, _) = error.rsplit_once(" at line ").unwrap_or((error, ""));
+    match (what.rsplit_once(", expected "), what.starts_with("missing field")) {
+        (Some((_, expected)), _) => format!(": {expected} is expected"),
+        (None, true) => format!(": {what}"),
+        (None, false) => String::new(),
+    }
 }
 
 fn other_topic(topic: &str) -> Told {

@@ -65,6 +65,19 @@ pub fn number(cell: Option<&str>) -> Result<Option<f64>, Bad> {
     }
 }
 
+/// Pieces: a number, and none that only a barcode, a telephone number or a price without its column could be.
+pub fn pieces(cell: Option<&str>) -> Result<Option<f64>, Bad> {
+    match number(cell)? {
+        Some(many) if many.abs() > MOST_PIECES => Err(format!(
+            "{} is more than a line can be, {MOST_PIECES} at most",
+            shown(cell.unwrap_or_default())
+        )),
+        pieces => Ok(pieces),
+    }
+}
+
+const MOST_PIECES: f64 = 1_000_000.0;
+
 /// An amount of money, as [`number`], but it may name the currency: `NT$1,280`, `1,280元`.
 pub fn money(cell: Option<&str>) -> Result<Option<f64>, Bad> {
     number(cell).or_else(|bad| {

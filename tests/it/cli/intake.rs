@@ -236,6 +236,17 @@ fn an_explained_file_is_told_in_full_and_nothing_of_it_is_stored() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_keeps_no_other_one_back() {
+    let shop = Shop::new();
+    shop.write("a.csv", ORDERS);
+    shop.write("b.csv", format!("{HEADER}x1,m9,A,2025-03-01,1e300\n{ORDERS}"));
+    let told = shop.run(&["import", "orders", "nowhere.csv", "b.csv", "a.csv"]);
+    assert_eq!(told.code, 1, "{}", told.err);
+    assert!(told.err.contains("cannot open nowhere.csv"), "{}", told.err);
+    assert!(told.out.contains("b.csv: ") && told.out.contains("a.csv: "), "{}", told.out);
+}
+
+#[test]
 fn a_file_is_explained_where_there_are_no_settings() {
     let shop = Shop::unfurnished();
     shop.write("m.csv", "\u{feff}會員編號\temail\n00038317\t\n00038318\ta@x.example\n");

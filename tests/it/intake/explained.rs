@@ -1,5 +1,6 @@
 //! What is told of a file before anything of it is kept.
 
+use replenish::domain::catalog::ProductRecord;
 use replenish::domain::member::MemberRecord;
 use replenish::domain::order::OrderLine;
 use replenish::domain::reason::Language;
@@ -73,6 +74,12 @@ fn members_without_an_address_and_files_of_nothing_are_told() {
     let nothing = told::<OrderLine>("o.jsonl", "{}\n");
     assert_eq!((nothing.read, nothing.rejected), (1, 1));
     assert!(missing(&nothing)[0].contains("no row can be kept"));
+    let header = told::<OrderLine>("o.csv", "order_id,member_id,product_id,ordered_at\n");
+    assert!(missing(&header)[0].contains("nothing beneath it"), "{:?}", missing(&header));
+    let products = told::<ProductRecord>("p.csv", "product_id,category,group\nA,tea,g1\nB,tea,g2\nC,,\n");
+    assert_eq!((products.figures.categories, missing(&products)), (Some(1), vec![]));
+    let grouped = told::<ProductRecord>("p.csv", "product_id,category,group\nA,,g1\n");
+    assert_eq!((grouped.figures.categories, missing(&grouped)), (None, vec![]));
     let chinese = nothing.missing[0].sentence(Language::Chinese);
     assert!(chinese.contains("沒有"), "{chinese}");
 }
