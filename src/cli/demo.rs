@@ -205,6 +205,7 @@ async fn import(folder: &Path, loaded: &Loaded, opened: &Opened, at: Timestamp) 
             source: Source::of(folder.join("shop").join(file))?,
             reading: reading(&loaded.settings, kind),
             folder: loaded.settings.folders.data.join("rejects"),
+            rejects_as: None,
             max_rejects: 0.0,
             replace_orders: false,
             at,

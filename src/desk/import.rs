@@ -104,6 +104,8 @@ pub struct Import {
     pub reading: Reading,
     /// Where rejected rows go, and the lines of a large file while they are put in order.
     pub folder: PathBuf,
+    /// What the file of rejected rows is named after, where that is not the file.
+    pub rejects_as: Option<String>,
     /// The largest share of rejected rows.
     pub max_rejects: f64,
     /// An order in the file replaces all that is stored of it.
@@ -204,7 +206,8 @@ impl Import {
     }
 
     fn judge<R: Record>(&self) -> Result<(Judged, Option<PathBuf>), ImportError> {
-        let mut rejects = Rejects::new(&self.folder, &file_name(&self.source.path));
+        let name = self.rejects_as.clone().unwrap_or_else(|| file_name(&self.source.path));
+        let mut rejects = Rejects::new(&self.folder, &name);
         let mut write = |reject| rejects.write(&reject);
         let judged = judge::<R>(&self.source, &self.reading, &mut write, &|bytes| (self.progress)(1, bytes))?;
         Ok((judged, rejects.finish().map_err(IntakeError::Rejects)?))
@@ -343,8 +346,6 @@ fn file_name(path: &Path) -> String {
 mod tests {
     use std::sync::Mutex;
 
-    use chrono::{TimeDelta, Utc};
-
     use super::*;
 
     #[test]
@@ -354,15 +355,17 @@ mod tests {
         let rows: String =
             (0..2_000).map(|n| format!("o{n},m{},A,2026-01-0{},2\n", n * 7 % 50, n % 9 + 1)).collect();
         std::fs::write(&path, format!("order_id,member_id,product_id,ordered_at,quantity\n{rows}")).unwrap();
+        let now = "2026-02-01T00:00:00Z".parse().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let hears = seen.clone();
         let import = Import {
             source: Source::of(path.clone()).unwrap(),
-            reading: Reading::plain(chrono_tz::UTC, Utc::now() + TimeDelta::days(1)),
+            reading: Reading::plain(chrono_tz::UTC, now),
             folder: folder.path().to_owned(),
+            rejects_as: None,
             max_rejects: 0.0,
             replace_orders: false,
-            at: Utc::now(),
+            at: now,
             progress: Arc::new(move |pass, bytes| hears.lock().unwrap().push((pass, bytes))),
         };
         let gather = |how: Gather<OrderLine>| {

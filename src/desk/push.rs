@@ -156,6 +156,7 @@ fn import(source: Source, spool: &Path, how: Intake) -> Import {
         source,
         reading,
         folder: spool.to_owned(),
+        rejects_as: None,
         max_rejects: 1.0,
         replace_orders: false,
         at: how.at,
@@ -197,7 +198,8 @@ fn unfit(error: BodyError, spool: &Path) -> PushError {
     let told = error.to_string().replace(&format!("{}/", spool.display()), "");
     match error {
         BodyError::TooLarge => PushError::TooLarge(told),
-        BodyError::Gzip(_)
+        BodyError::Undeclared { .. }
+        | BodyError::Gzip(_)
         | BodyError::Array(_)
         | BodyError::Intake(
             IntakeError::Format { .. } | IntakeError::Columns { .. } | IntakeError::Workbook { .. },

@@ -24,6 +24,14 @@ pub enum BodyError {
     /// The sender packed too much into it.
     #[error("unpacked, the body is larger than {} MiB: send fewer records at once", LARGEST / 1024 / 1024)]
     TooLarge,
+    /// Something else than its headers say.
+    #[error("the body is {is}: send it with `{header}`")]
+    Undeclared {
+        /// What it is.
+        is: &'static str,
+        /// What would say so.
+        header: &'static str,
+    },
     /// Cut off or damaged.
     #[error("the body is no whole gzip, as its Content-Encoding says: {0}")]
     Gzip(#[source] io::Error),
@@ -50,6 +58,9 @@ pub fn lay_out(body: &[u8], gzip: bool, format: Format, folder: &Path) -> Result
         true => unpack(body, &mut file)?,
         false => file.write_all(body)?,
     }
+    if let Some(undeclared) = undeclared(&plain, format)? {
+        return Err(undeclared);
+    }
     let named = match format {
         Format::Csv => "body.csv",
         Format::Jsonl => "body.jsonl",
@@ -63,6 +74,20 @@ pub fn lay_out(body: &[u8], gzip: bool, format: Format, folder: &Path) -> Result
         Layout::One => one(File::open(&plain)?, File::create(&laid)?)?,
     }
     Ok(Source::of(laid)?)
+}
+
+/// What the first bytes are and the headers do not say.
+fn undeclared(plain: &Path, format: Format) -> io::Result<Option<BodyError>> {
+    let mut first = Vec::new();
+    File::open(plain)?.take(4).read_to_end(&mut first)?;
+    Ok(match first.as_slice() {
+        [0x1f, 0x8b, ..] => Some(BodyError::Undeclared { is: "gzip", header: "Content-Encoding: gzip" }),
+        b"PK\x03\x04" if format != Format::Xlsx => {
+            let header = "Content-Type: application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+            Some(BodyError::Undeclared { is: "an .xlsx workbook", header })
+        }
+        _ => None,
+    })
 }
 
 fn unpack(body: &[u8], into: &mut File) -> Result<(), BodyError> {

@@ -1,8 +1,11 @@
-//! Owns how returns become lines of the orders that they are of; knows nothing of what follows.
+//! Owns how returns become lines of the orders that they are of, and give way to what the orders say themselves; knows
+//! nothing of what follows.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::history::{RELEASE, Stored, is_return, return_number};
+use super::history::{LineRow, RELEASE, Stored, is_return, return_number};
+use super::updates::StoredLine;
 use super::value::{Dialect, Row, Statement, Value, values};
 use super::{Store, StoreError};
 use crate::domain::order::Return;
@@ -177,4 +180,42 @@ fn write(line: &Sold) -> Statement {
         sql,
         values![line.member, line.order, line.line, line.product, line.at, line.quantity, true, false],
     )
+}
+
+/// Orders of which these rows say that something came back.
+pub(super) fn taken_back(rows: &[LineRow]) -> BTreeSet<i64> {
+    rows.iter().filter(|row| row.quantity < 0.0).map(|row| row.order).collect()
+}
+
+/// Takes what rows newly say came back from what `import returns` brought of it before: it came back once.
+pub(super) fn told_again(stored: &[StoredLine], rows: &[LineRow]) -> Vec<Statement> {
+    let mut more: BTreeMap<(i64, i64), f64> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.quantity < 0.0) {
+        let before = stored.iter().find(|l| (l.order, l.line) == (row.order, row.line));
+        let before = before.map_or(0.0, |line| line.quantity.min(0.0));
+        *more.entry((row.order, row.product)).or_default() += before - row.quantity;
+    }
+    let mut brought: Vec<&StoredLine> =
+        stored.iter().filter(|l| is_return(l.line) && l.quantity < 0.0).collect();
+    // the last one goes first: the next one's number is the count of those that are there
+    brought.sort_unstable_by_key(|l| Reverse(l.line));
+    let mut script = Vec::new();
+    for line in brought {
+        let Some(more) = more.get_mut(&(line.order, line.product)).filter(|more| **more > 0.0) else {
+            continue;
+        };
+        let left = (line.quantity + *more).min(0.0);
+        *more -= left - line.quantity;
+        script.push(match left < 0.0 {
+            true => Statement::new(
+                "UPDATE line SET quantity = $3 WHERE order_key = $1 AND line = $2",
+                values![line.order, line.line, left],
+            ),
+            false => Statement::new(
+                "DELETE FROM line WHERE order_key = $1 AND line = $2",
+                values![line.order, line.line],
+            ),
+        });
+    }
+    script
 }

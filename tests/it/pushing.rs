@@ -171,6 +171,14 @@ async fn bodies_are_bounded_as_they_come_and_unpacked() {
     assert!(answer["error"].as_str().unwrap().contains("larger than 64 MiB"), "{answer}");
     let (_, answer) = daemon.post("/v1/orders", &[SHOWN, gzip], packed(&format!("{}\n", order("2")))).await;
     assert_eq!(counts(&answer), [1, 1, 0, 0, 0, 0], "the first order that was kept");
+    for (body, says) in [
+        (packed(&format!("{}\n", order("3"))), "send it with `Content-Encoding: gzip`"),
+        (b"PK\x03\x04".to_vec(), "send it with `Content-Type: application/vnd.openxml"),
+    ] {
+        let (status, answer) = daemon.post("/v1/orders", &[SHOWN], body).await;
+        assert_eq!(status, 422);
+        assert!(answer["error"].as_str().unwrap().contains(says), "{answer}");
+    }
     // a row may not be that long, the body may
     let (status, answer) = daemon.post("/v1/orders", &[SHOWN], padded(8 * mib)).await;
     assert_eq!((status, counts(&answer)[4]), (422, 1), "{answer}");

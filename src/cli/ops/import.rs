@@ -137,6 +137,7 @@ impl Import {
             source,
             reading: self.declare(reading(settings, kind)),
             folder: settings.folders.data.join("rejects"),
+            rejects_as: self.namesake(file),
             max_rejects: settings.intake.max_rejects,
             replace_orders: self.replace_orders,
             at: real_time(),
@@ -145,6 +146,15 @@ impl Import {
         let report = import.run(store, kind).await;
         bar.finish_and_clear();
         Ok(report?)
+    }
+
+    /// Files of one name, as those of several months are, have a number more each: their rejects lie in one folder.
+    fn namesake(&self, file: &Path) -> Option<String> {
+        let before = self.files.iter().take_while(|other| *other != file);
+        let nth = 1 + before.filter(|other| other.file_name() == file.file_name()).count();
+        let name = file.file_name()?.to_string_lossy();
+        let (stem, ending) = name.split_at(name.find('.').unwrap_or(name.len()));
+        (nth > 1).then(|| format!("{stem}-{nth}{ending}"))
     }
 
     /// The command line goes before the settings.

@@ -35,6 +35,7 @@ async fn import(
         source: Source::of(path)?,
         reading: reading(settings, kind),
         folder: settings.folders.data.join("rejects"),
+        rejects_as: None,
         max_rejects: settings.intake.max_rejects,
         replace_orders: false,
         at: real_time(),

@@ -113,14 +113,18 @@ pub fn explain<R: Counted>(
         rejected: reasons.rows(),
         ignored,
         reasons: reasons.sorted(),
-        missing: match (read, census.records) {
-            (0, _) => vec![Missing::Rows],
-            (_, 0) => vec![Missing::Records],
-            _ => R::missing(&census),
-        },
+        missing: missing::<R>(read, &census),
         figures: census.figures(),
         hints,
     })
+}
+
+fn missing<R: Counted>(read: u64, census: &Census) -> Vec<Missing> {
+    match (read, census.records) {
+        (0, _) => vec![Missing::Rows],
+        (_, 0) => vec![Missing::Records],
+        _ => R::missing(census),
+    }
 }
 
 fn columns<R: Record>(names: Vec<Vec<String>>, samples: Vec<Vec<String>>) -> Vec<ColumnRead> {

@@ -10,7 +10,8 @@ use crate::domain::order::OrderLine;
 use crate::store::StoreError;
 use crate::store::catalog::{self, BUMP};
 use crate::store::forget::{ForgetKey, forgot_anyone, gate};
-use crate::store::history::{LineRow, RELEASE, Stored, fold, stale, taken_back, told_again, wake_buyers};
+use crate::store::history::{LineRow, RELEASE, Stored, fold, stale, wake_buyers};
+use crate::store::returns::{taken_back, told_again};
 use crate::store::rows::address;
 use crate::store::updates::{Fence, StoredLine, Word, keep_untold};
 use crate::store::value::{Dialect, Statement, Value};
@@ -299,11 +300,7 @@ impl<'t> Chunk<'t> {
     /// What came back by the rows' own word did not come back by that of returns files too.
     fn take_back(&self, rows: &[LineRow]) -> Result<(), StoreError> {
         let orders = taken_back(rows).into_iter().filter(|order| !is_new(self.new_orders, *order));
-        let orders: Vec<i64> = orders.collect();
-        if orders.is_empty() {
-            return Ok(());
-        }
-        let stored = self::rows(self.tx, &StoredLine::of(Dialect::Sqlite, orders.into_iter()))?;
+        let stored = self::rows(self.tx, &StoredLine::of(Dialect::Sqlite, orders))?;
         execute_all(self.tx, &told_again(&StoredLine::read(stored)?, rows)).map(drop)
     }
 

@@ -307,7 +307,7 @@ fn create(path: &Path) -> Result<Connection, StoreError> {
     // a large cache and rare checkpoints: an import touches the pages of many members again and again
     connection
         .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -114688;
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -81920;
              PRAGMA wal_autocheckpoint = 32768; PRAGMA journal_size_limit = 134217728;",
         )
         .and_then(|()| connection.execute_batch(TEMPORARY))

@@ -239,11 +239,19 @@ fn an_explained_file_is_told_in_full_and_nothing_of_it_is_stored() {
 fn a_file_that_cannot_be_read_keeps_no_other_one_back() {
     let shop = Shop::new();
     shop.write("a.csv", ORDERS);
-    shop.write("b.csv", format!("{HEADER}x1,m9,A,2025-03-01,1e300\n{ORDERS}"));
+    shop.write("b.csv", format!("{HEADER}x1,m9,A,tea,2025-03-01,1e300\n{ORDERS}"));
     let told = shop.run(&["import", "orders", "nowhere.csv", "b.csv", "a.csv"]);
     assert_eq!(told.code, 1, "{}", told.err);
     assert!(told.err.contains("cannot open nowhere.csv"), "{}", told.err);
     assert!(told.out.contains("b.csv: ") && told.out.contains("a.csv: "), "{}", told.out);
+    for month in ["january", "february"] {
+        shop.write(&format!("{month}/o.csv"), format!("{HEADER}x1,{month},A,tea,2025-03-01,1e300\n"));
+    }
+    shop.run(&["import", "orders", "january/o.csv", "february/o.csv"]);
+    for (rejects, month) in [("o.csv", "january"), ("o-2.csv", "february")] {
+        let rows = std::fs::read_to_string(shop.path(&format!("var/rejects/{rejects}.rejects.csv"))).unwrap();
+        assert!(rows.contains(month) && rows.contains("is more than a line can be"), "{rows}");
+    }
 }
 
 #[test]
