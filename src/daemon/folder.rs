@@ -139,6 +139,12 @@ pub struct Beside {
     pub why: Option<String>,
 }
 
+/// `orders-2.csv.gz` for the second `orders.csv.gz`.
+pub fn numbered(name: &str, nth: usize) -> String {
+    let (stem, ending) = name.split_at(name.find('.').unwrap_or(name.len()));
+    format!("{stem}-{nth}{ending}")
+}
+
 /// Moves a file into a folder, under a name that nothing there has, and what belongs to it beside it.
 ///
 /// # Errors
@@ -146,8 +152,7 @@ pub struct Beside {
 pub fn put_away(path: &Path, into: &Path, beside: &Beside) -> io::Result<()> {
     fs::create_dir_all(into)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let (stem, ending) = name.split_at(name.find('.').unwrap_or(name.len()));
-    let numbered = (2..).map(|n| format!("{stem}-{n}{ending}"));
+    let numbered = (2..).map(|n| numbered(&name, n));
     let free = std::iter::once(name.clone()).chain(numbered).find(|name| !into.join(name).exists());
     let name = free.unwrap_or(name);
     if let Some(rejects) = &beside.rejects {

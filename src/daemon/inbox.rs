@@ -123,7 +123,7 @@ impl Inbox {
     /// Waits until the files that lie there now can be taken in: one of them may say who need not be written to.
     pub(super) async fn rest(&self) {
         let until = Instant::now() + REST;
-        loop {
+        for turn in 0.. {
             let folder = self.folder.clone();
             let Ok(Some(sweep)) = blocking(move || Sweep::of(&folder)).await else { return };
             let Some(fresh) = sweep.found.iter().find(|found| !found.is_quiet()) else { return };
@@ -131,7 +131,9 @@ impl Inbox {
                 tracing::warn!(file = fresh.name(), "it is still being written: the pass goes on without it");
                 return;
             }
-            tracing::info!(file = fresh.name(), "it was written a moment ago: waiting until it is whole");
+            if turn == 0 {
+                tracing::info!(file = fresh.name(), "it was written a moment ago: waiting until it is whole");
+            }
             drop(sweep);
             tokio::time::sleep(INBOX_TURN).await;
         }

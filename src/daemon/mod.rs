@@ -41,6 +41,7 @@ use crate::queue::RedisQueue;
 use crate::store::Store;
 
 pub use clock::{Clock, real_time};
+pub use folder::numbered;
 pub use inbox::{Inbox, Taken};
 pub use learn::{Learnt, learn};
 pub use once::{OnceSummary, run_once};

@@ -213,10 +213,8 @@ impl<'a, R: Record> Records<'a, R> {
 
     /// How many fields of ours the file has, or has not by the word of the settings.
     fn known(&self) -> usize {
-        let is_none =
-            |name: &str| self.so_far.reading().columns.get(name).is_some_and(|h| h.names.is_empty());
-        let names = self.rows.layout().names;
-        R::FIELDS.iter().zip(names).filter(|(field, names)| !names.is_empty() || is_none(field.name)).count()
+        let fields = R::FIELDS.iter().zip(self.rows.layout().names);
+        fields.filter(|(field, names)| !names.is_empty() || self.so_far.is_nowhere(field.name)).count()
     }
 
     /// What would read more of the file, after so many rows of it.

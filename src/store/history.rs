@@ -58,7 +58,7 @@ const RESTOCK: &str =
 const FEED_AT: &str = "feed_at";
 
 impl Store {
-    /// Stores one chunk of order lines in one transaction (about 10,000 are a good chunk). Members, products and
+    /// Stores one chunk of order lines in one transaction. Members, products and
     /// categories not known yet get bare rows; a category given on a line is set on a product that has none. Wakes the
     /// members whose lines changed and releases their holds; a line that now names another member moves, and wakes both;
     /// a product that comes into its category wakes whoever bought it. A member without an e-mail address gets the one

@@ -2,7 +2,7 @@
 //! nothing of what follows.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use super::history::{LineRow, RELEASE, Stored, is_return, return_number};
 use super::updates::StoredLine;
@@ -189,10 +189,11 @@ pub(super) fn taken_back(rows: &[LineRow]) -> BTreeSet<i64> {
 
 /// Takes what rows newly say came back from what `import returns` brought of it before: it came back once.
 pub(super) fn told_again(stored: &[StoredLine], rows: &[LineRow]) -> Vec<Statement> {
-    let mut more: BTreeMap<(i64, i64), f64> = BTreeMap::new();
+    let known: HashMap<(i64, i64), f64> =
+        stored.iter().map(|l| ((l.order, l.line), l.quantity.min(0.0))).collect();
+    let mut more: HashMap<(i64, i64), f64> = HashMap::new();
     for row in rows.iter().filter(|row| row.quantity < 0.0) {
-        let before = stored.iter().find(|l| (l.order, l.line) == (row.order, row.line));
-        let before = before.map_or(0.0, |line| line.quantity.min(0.0));
+        let before = known.get(&(row.order, row.line)).copied().unwrap_or(0.0);
         *more.entry((row.order, row.product)).or_default() += before - row.quantity;
     }
     let mut brought: Vec<&StoredLine> =

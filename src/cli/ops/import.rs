@@ -17,7 +17,7 @@ use crate::cli::output::Output;
 use crate::cli::support::parse_language;
 use crate::cli::{FAILED, USAGE};
 use crate::config::{self, ColumnHeader, Environment, Intake, Settings, is_shipped};
-use crate::daemon::real_time;
+use crate::daemon::{numbered, real_time};
 use crate::desk::import::{Import as FileImport, ImportError, ImportReport};
 use crate::domain::reason::Language;
 use crate::intake::{DateFormat, Encoding, Format, Headers, IntakeError, Kind, Layout, Reading, Source};
@@ -153,8 +153,7 @@ impl Import {
         let before = self.files.iter().take_while(|other| *other != file);
         let nth = 1 + before.filter(|other| other.file_name() == file.file_name()).count();
         let name = file.file_name()?.to_string_lossy();
-        let (stem, ending) = name.split_at(name.find('.').unwrap_or(name.len()));
-        (nth > 1).then(|| format!("{stem}-{nth}{ending}"))
+        (nth > 1).then(|| numbered(&name, nth))
     }
 
     /// The command line goes before the settings.

@@ -127,11 +127,6 @@ impl<'a> SoFar<'a> {
         }
     }
 
-    /// How the file is read.
-    pub fn reading(&self) -> &Reading {
-        self.reading
-    }
-
     /// Orders of which a part was refunded.
     pub fn partly_refunded(&self) -> u64 {
         self.refunds.partly
@@ -140,6 +135,11 @@ impl<'a> SoFar<'a> {
     /// True when the settings say which column this is.
     fn is_mapped(&self, field: &str) -> bool {
         self.reading.columns.contains_key(field)
+    }
+
+    /// True when the settings say that no column is this.
+    pub fn is_nowhere(&self, field: &str) -> bool {
+        self.reading.columns.get(field).is_some_and(|headers| headers.names.is_empty())
     }
 
     /// The column that would tell rows that are no order lines, where the settings know words for those and the file has no

@@ -118,6 +118,15 @@ async fn a_deleted_order_does_not_count(place: Place) {
     assert_eq!(lines(&store).await, [(2.0, false), (2.0, false)]);
     assert_eq!(store.put_order(update(10, &["A", "B"])).await.unwrap(), stored(0, 2, 0), "restored");
     assert_eq!(lines(&store).await, [(2.0, true), (2.0, true)]);
+
+    let late = |at| OrderUpdate {
+        order: "2".into(),
+        number: "shop:11".into(),
+        lines: vec![line("2", "n", "C", 0)],
+        ..update(at, &[])
+    };
+    assert_eq!(store.put_order(late(8)).await.unwrap(), None, "it was deleted before it came");
+    assert_eq!(store.put_order(late(10)).await.unwrap(), stored(1, 0, 0), "and has come back");
 }
 
 async fn the_newest_of_many_at_once_stands(place: Place) {
